@@ -46,7 +46,7 @@ impl Span {
     pub fn share(&self, value: f64) -> f64 {
         let share = match self.scale {
             Scale::Linear => (value - self.low) / (self.high - self.low),
-            Scale::Log => (value / self.low).ln() / (self.high / self.low).ln(),
+            Scale::Log => (value.ln() - self.low.ln()) / (self.high.ln() - self.low.ln()),
         };
         if self.reversed {
             1.0 - share
@@ -60,12 +60,14 @@ impl Span {
 const MARGIN: f64 = 0.035;
 /// A range narrower than this share of its values is below what f64 tick labels resolve.
 const NARROWEST: f64 = 1e-12;
+/// Numbers smaller than this count as 0 where a range is fitted: steps between ticks stay normal.
+const TINIEST: f64 = 1e-290;
 
 impl Axis {
     /// Fits the axis to data between `low` and `high`; `anchor_zero` keeps 0 at the end (bars).
     pub(super) fn fit(&self, low: f64, high: f64, anchor_zero: bool) -> Result<Span> {
         if let Some((low, high)) = self.range {
-            let usable = low < high && (high - low).is_finite();
+            let usable = high - low > TINIEST && (high - low).is_finite();
             if !usable || (self.scale == Scale::Log && low <= 0.0) {
                 let wanted = if self.scale == Scale::Log { "0 < low < high" } else { "low < high" };
                 return Err(Error::parameter(
@@ -80,8 +82,8 @@ impl Axis {
                 let (mut low, mut high) =
                     if anchor_zero { (low.min(0.0), high.max(0.0)) } else { (low, high) };
                 let size = low.abs().max(high.abs());
-                if high - low <= size * NARROWEST {
-                    let wider = if size > 0.0 { size * 0.1 } else { 1.0 };
+                if high - low <= (size * NARROWEST).max(TINIEST) {
+                    let wider = if size > TINIEST { size * 0.1 } else { 1.0 };
                     (low, high) = (low - wider, high + wider);
                 }
                 let margin = (high - low) * MARGIN;
@@ -93,14 +95,14 @@ impl Axis {
             }
             Scale::Log => {
                 let (mut low, mut high) = (low, high);
-                if high / low <= 1.0 + NARROWEST {
+                if high.ln() - low.ln() <= NARROWEST {
                     (low, high) = (low / 2.0, high * 2.0);
                 }
-                let factor = (high.ln() - low.ln()).mul_add(MARGIN, 0.0).exp();
+                let factor = ((high.ln() - low.ln()) * MARGIN).exp();
                 (low / factor, high * factor)
             }
         };
-        if !(high - low).is_finite() || low >= high || (self.scale == Scale::Log && low <= 0.0) {
+        if !(high - low).is_finite() || high - low <= TINIEST || (self.scale == Scale::Log && low <= 0.0) {
             return Err(Error::Draw {
                 what: format!("axis `{}`", self.label),
                 reason: format!("the data reach from {low:e} to {high:e}, too far to show"),
@@ -156,7 +158,7 @@ fn linear_ticks(low: f64, high: f64, count: usize) -> Vec<Tick> {
     values
         .map(|units| {
             let at = at(units);
-            let text = if largest >= 1e6 || largest < 1e-3 {
+            let text = if !(1e-3..1e6).contains(&largest) {
                 scientific(at, (largest.log10().floor() as i32 - exponent).clamp(0, 12) as usize)
             } else {
                 plain(at, (-exponent).max(0) as usize)

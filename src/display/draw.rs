@@ -28,6 +28,10 @@ const LINE_HEIGHT: f64 = 1.35;
 const SAMPLE: f64 = 24.0;
 const SAMPLE_GAP: f64 = 6.0;
 const ENTRY_GAP: f64 = 16.0;
+/// The least room for the name of a category.
+const NARROWEST_NAME: f64 = 32.0;
+/// The least share of a panel's height that the data keep; a longer legend makes the row higher.
+const DATA_SHARE: f64 = 0.4;
 /// Width of the colour scale of a heat map.
 const SHADES: f64 = 70.0;
 
@@ -115,29 +119,35 @@ pub(super) fn plan(panels: &[Panel], columns: usize, size: (u32, u32)) -> Result
             if one.checked.categories.is_empty() {
                 one.x_ticks = x_ticks(&one.checked, room)?;
             } else {
-                let slot = room / one.checked.categories.len() as f64 - 4.0;
-                for name in &one.checked.categories {
-                    one.categories.push(wrap(&clean(name), SMALL, slot, 2)?);
+                let slot = room / one.checked.categories.len() as f64;
+                // Where there is no room for all names, every second, third … is left.
+                let every = (NARROWEST_NAME / slot).ceil().max(1.0) as usize;
+                for (index, name) in one.checked.categories.iter().enumerate() {
+                    one.categories.push(if index % every == 0 {
+                        wrap(&clean(name), SMALL, slot * every as f64 - 4.0, 2)?
+                    } else {
+                        Vec::new()
+                    });
                 }
             }
         }
     }
+    let mut top = 0.0;
     for row in placed.chunks_mut(columns) {
         let header = row.iter().map(Placed::header).fold(0.0, f64::max).round();
         let footer = row.iter().map(Placed::footer).fold(0.0, f64::max).round();
-        for one in row {
-            one.plot.top = header.min(high - footer - 40.0);
-            one.plot.bottom = high - footer;
+        let bottom = top + high.max((header + footer + DATA_SHARE * high).round());
+        for (column, one) in row.iter_mut().enumerate() {
+            let left = column as f64 * wide;
+            one.outer = Rect { left, top, right: left + wide, bottom };
+            one.plot.left += left;
+            one.plot.right += left;
+            one.plot.top = top + header;
+            one.plot.bottom = bottom - footer;
         }
+        top = bottom;
     }
-    for (index, one) in placed.iter_mut().enumerate() {
-        let (x, y) = ((index % columns) as f64 * wide, (index / columns) as f64 * high);
-        one.outer = Rect { left: x, top: y, right: x + wide, bottom: y + high };
-        let Rect { left, top, right, bottom } = one.plot;
-        one.plot = Rect { left: left + x, top: top + y, right: right + x, bottom: bottom + y };
-    }
-    let rows = panels.len().div_ceil(columns) as u32;
-    Ok(Plan { width: columns as u32 * size.0, height: rows * size.1, panels: placed })
+    Ok(Plan { width: columns as u32 * size.0, height: top as u32, panels: placed })
 }
 
 /// A heat map's axes count its cells: only whole numbers are marked.
@@ -180,8 +190,11 @@ fn legend(panel: &Panel, room: f64) -> Result<Vec<Vec<Entry>>> {
         let name = clean(layer.label());
         if let Layer::Heat { values, .. } = layer {
             let (low, high) = layers::extent(values);
-            let text = format!("{} … {}  {name}", axis::brief(low), axis::brief(high));
-            let text = shorten(text.trim_end(), SMALL, room - SHADES - SAMPLE_GAP)?;
+            // Ends rounded to a thousandth of the range: 1e-27 beside 1 says no more than 0.
+            let unit = 10f64.powf((high - low).log10().floor() - 3.0);
+            let [low, high] = [low, high].map(|v| if unit > 0.0 { (v / unit).round() * unit } else { v });
+            let text = format!("{name}: {} … {}", axis::brief(low), axis::brief(high));
+            let text = shorten(text.trim_start_matches(": "), SMALL, room - SHADES - SAMPLE_GAP)?;
             let width = SHADES + SAMPLE_GAP + width(&text, SMALL)?;
             entries.push(Entry { text, layers: vec![index], width });
             continue;
@@ -310,14 +323,21 @@ fn minor(span: &Span) -> Vec<f64> {
 fn frame<DB: DrawingBackend>(canvas: &Canvas<DB>, one: &Placed) -> Result<()> {
     let Rect { left, top, right, bottom } = one.plot;
     let (left, bottom) = (crisp(left), crisp(bottom));
+    let y = &one.checked.y;
+    // What stands on zero shows where zero is.
+    let stands = |l: &Layer| matches!(l, Layer::Bars { .. } | Layer::Histogram { .. });
+    if y.low < 0.0 && y.high > 0.0 && one.checked.panel.layers.iter().any(stands) {
+        let zero = crisp(upward(y, &one.plot, 0.0));
+        canvas.line(&[(left, zero), (right, zero)], AXIS, 1.0)?;
+    }
     canvas.line(&[(left, top), (left, bottom), (right, bottom)], AXIS, 1.0)
 }
 
 /// Title, notes, legend and the names of the axes.
 fn titles<DB: DrawingBackend>(canvas: &Canvas<DB>, one: &Placed) -> Result<()> {
     let (plot, panel) = (&one.plot, one.checked.panel);
-    // Texts stand right above the axes, however high the header of the row.
-    let mut y = plot.top - (one.header() - EDGE);
+    // Titles stand at the top of the row, legends right above the axes.
+    let mut y = one.outer.top + EDGE;
     for line in &one.title {
         canvas.text(line, (plot.left, y + TITLE), TITLE, INK, Align::Start)?;
         y += TITLE * LINE_HEIGHT;
@@ -326,6 +346,7 @@ fn titles<DB: DrawingBackend>(canvas: &Canvas<DB>, one: &Placed) -> Result<()> {
         canvas.text(line, (plot.left, y + SMALL), SMALL, FAINT_INK, Align::Start)?;
         y += SMALL * LINE_HEIGHT;
     }
+    y = plot.top - 6.0 - one.legend.len() as f64 * SMALL * 1.5;
     for row in &one.legend {
         let mut x = plot.left;
         for entry in row {

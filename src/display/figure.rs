@@ -32,7 +32,8 @@ const PNG_PIXELS: u32 = 2;
 /// Panels composed into one image; in a notebook, a cell's picture.
 ///
 /// Panels fill the rows from the left. Those of one row share the top and bottom of their axes,
-/// those of one column the left end.
+/// those of one column the left end. A row grows where its legend would leave the data no room.
+/// PNG shows Latin and Greek letters and mathematical signs; others appear as boxes there.
 ///
 /// # Example
 /// ```
@@ -42,7 +43,7 @@ const PNG_PIXELS: u32 = 2;
 ///     .panel(Panel::new("Loss").log_y().line("train", &[(0.0, 1.0), (1.0, 0.1), (2.0, 0.02)]));
 /// let png = figure.png()?;
 /// assert_eq!(&png[1..4], b"PNG");
-/// assert_eq!(format!("{figure:?}"), r#"Figure(840×320, ["Accuracy", "Loss"])"#);
+/// assert_eq!(format!("{figure:?}"), r#"Figure(["Accuracy", "Loss"])"#);
 /// assert!(Figure::new().svg().is_err(), "nothing to draw");
 /// # Ok::<(), reloss::Error>(())
 /// ```
@@ -59,13 +60,7 @@ pub struct Figure {
 impl fmt::Debug for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let titles: Vec<&str> = self.panels.iter().map(|p| p.title.as_str()).collect();
-        match self.layout() {
-            Ok((columns, (width, height))) => {
-                let rows = self.panels.len().div_ceil(columns) as u32;
-                write!(f, "Figure({}×{}, {titles:?})", columns as u32 * width, rows * height)
-            }
-            Err(_) => write!(f, "Figure({titles:?})"),
-        }
+        write!(f, "Figure({titles:?})")
     }
 }
 
@@ -87,7 +82,7 @@ impl Figure {
         self
     }
 
-    /// Sets the size of one panel in CSS pixels: 200–1300 wide, 160–2000 high.
+    /// Sets the size of one panel in CSS pixels: 200–1300 wide, 160–2000 high; 420 × 320 by default.
     pub fn panel_size(mut self, width: u32, height: u32) -> Self {
         self.panel_size = Some((width, height));
         self

@@ -7,6 +7,7 @@ use super::canvas::{Canvas, Point, Rect};
 use super::chart::Layer;
 use super::check::{counts, Checked};
 use super::draw::{across, upward};
+use super::geometry::{clip_area, clip_line, inside, thin_out};
 use crate::error::Result;
 
 /// The colours of Okabe and Ito (2008), told apart with any colour vision; yellow is left out,
@@ -109,10 +110,6 @@ fn place(checked: &Checked, plot: &Rect, (x, y): Point) -> Point {
     (across(&checked.x, plot, x), upward(&checked.y, plot, y))
 }
 
-fn inside((x, y): Point, plot: &Rect) -> bool {
-    (plot.left - 0.01..=plot.right + 0.01).contains(&x) && (plot.top - 0.01..=plot.bottom + 0.01).contains(&y)
-}
-
 /// A filled mark of the series' own shape, of about equal area for all.
 fn mark<DB: DrawingBackend>(
     canvas: &Canvas<DB>,
@@ -188,87 +185,6 @@ fn dashed<DB: DrawingBackend>(
         canvas.line(&piece, color, width)?;
     }
     Ok(())
-}
-
-/// Keeps at most four points per pixel column of a long curve: first, lowest, highest, last.
-///
-/// The picture stays the same, and the SVG small, for curves of very many steps.
-fn thin_out(path: Vec<Point>, plot: &Rect) -> Vec<Point> {
-    let rising = path.windows(2).all(|ends| ends[0].0 <= ends[1].0);
-    if !rising || (path.len() as f64) < 4.0 * plot.width() {
-        return path;
-    }
-    let mut kept: Vec<Point> = Vec::new();
-    for column in path.chunk_by(|a, b| a.0.floor() == b.0.floor()) {
-        let by_height = |a: &usize, b: &usize| column[*a].1.total_cmp(&column[*b].1);
-        let lowest = (0..column.len()).min_by(by_height).unwrap_or(0);
-        let highest = (0..column.len()).max_by(by_height).unwrap_or(0);
-        let mut picked = [0, lowest.min(highest), lowest.max(highest), column.len() - 1].to_vec();
-        picked.dedup();
-        kept.extend(picked.into_iter().map(|index| column[index]));
-    }
-    kept
-}
-
-/// The parts of a path inside `plot`.
-fn clip_line(path: &[Point], plot: &Rect) -> Vec<Vec<Point>> {
-    if let [only] = path {
-        return if inside(*only, plot) { vec![vec![*only]] } else { Vec::new() };
-    }
-    let mut parts: Vec<Vec<Point>> = Vec::new();
-    let mut open = false;
-    for ends in path.windows(2) {
-        let (a, b) = (ends[0], ends[1]);
-        let (dx, dy) = (b.0 - a.0, b.1 - a.1);
-        // Liang and Barsky: the segment enters at share `from` and leaves at share `to`.
-        let (mut from, mut to) = (0.0f64, 1.0f64);
-        let sides =
-            [(-dx, a.0 - plot.left), (dx, plot.right - a.0), (-dy, a.1 - plot.top), (dy, plot.bottom - a.1)];
-        let mut visible = true;
-        for (speed, distance) in sides {
-            if speed == 0.0 {
-                visible &= distance >= 0.0;
-            } else if speed < 0.0 {
-                from = from.max(distance / speed);
-            } else {
-                to = to.min(distance / speed);
-            }
-        }
-        if !visible || from > to {
-            open = false;
-            continue;
-        }
-        let at = |share: f64| (a.0 + share * dx, a.1 + share * dy);
-        match parts.last_mut() {
-            Some(part) if open && from == 0.0 => part.push(at(to)),
-            _ => parts.push(vec![at(from), at(to)]),
-        }
-        open = to == 1.0;
-    }
-    parts
-}
-
-/// The part of a polygon inside `plot` (Sutherland and Hodgman: one side after the other).
-fn clip_area(mut area: Vec<Point>, plot: &Rect) -> Vec<Point> {
-    type Depth = fn(Point, &Rect) -> f64;
-    let sides: [Depth; 4] =
-        [|p, r| p.0 - r.left, |p, r| r.right - p.0, |p, r| p.1 - r.top, |p, r| r.bottom - p.1];
-    for depth in sides {
-        let mut kept = Vec::with_capacity(area.len());
-        for (index, &b) in area.iter().enumerate() {
-            let a = area[(index + area.len() - 1) % area.len()];
-            let (da, db) = (depth(a, plot), depth(b, plot));
-            if (da >= 0.0) != (db >= 0.0) {
-                let share = da / (da - db);
-                kept.push((a.0 + share * (b.0 - a.0), a.1 + share * (b.1 - a.1)));
-            }
-            if db >= 0.0 {
-                kept.push(b);
-            }
-        }
-        area = kept;
-    }
-    area
 }
 
 /// Share of a category's room that its bars fill.

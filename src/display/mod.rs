@@ -25,6 +25,7 @@ mod chart;
 mod check;
 mod draw;
 mod figure;
+mod geometry;
 mod layers;
 mod raster;
 mod table;
