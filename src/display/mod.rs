@@ -28,6 +28,7 @@ mod figure;
 mod geometry;
 mod layers;
 mod raster;
+mod report;
 mod table;
 mod text;
 
@@ -35,4 +36,5 @@ pub use axis::{Axis, Scale};
 pub use block::{Block, Part};
 pub use chart::{Layer, Panel};
 pub use figure::Figure;
+pub use report::training_curves;
 pub use table::{mean_sd, Best, Table};

@@ -98,6 +98,12 @@ pub fn learn_loss(task: &Classification, metric: &dyn Metric, train: &Train, opt
     learn(metric, &Sampler::stored(store), options)
 }
 
+/// A loss that takes part, with the share of steps it leaves to cross-entropy first.
+struct Candidate {
+    loss: Box<dyn Loss>,
+    warm_up: f64,
+}
+
 impl Classify {
     /// Runs what `done` lacks and writes `path` after every run, so that nothing is lost.
     ///
@@ -107,13 +113,16 @@ impl Classify {
         let mut results = done;
         let mut progress = Progress::new("classify", self.settings.len() * self.seeds.len());
         for (i, setting) in self.settings.iter().enumerate() {
-            let rates = self.rates_if_needed(data, setting, &results)?;
-            for (j, &seed) in self.seeds.iter().enumerate() {
-                for run in self.missing(data, setting, seed, &rates, &results)? {
-                    results.runs.push(run);
-                    if let Some(path) = path {
-                        results.save(path, command)?;
-                    }
+            let missing = |seed: &&u64| !results.contains(&setting.name(), **seed);
+            let seeds: Vec<u64> = self.seeds.iter().filter(missing).copied().collect();
+            if seeds.is_empty() {
+                continue;
+            }
+            let rates = self.tune(data, setting)?;
+            for (j, seed) in seeds.into_iter().enumerate() {
+                results.runs.extend(self.compare(data, setting, seed, &rates)?);
+                if let Some(path) = path {
+                    results.save(path, command)?;
                 }
                 progress.step(i * self.seeds.len() + j + 1, || setting.name());
             }
@@ -122,19 +131,53 @@ impl Classify {
         Ok(results)
     }
 
-    fn losses(&self, task: &Classification, setting: &Setting, seed: u64) -> Result<Vec<(Box<dyn Loss>, f64)>> {
-        let metric = setting.metric();
+    /// The losses of one task; the learned one knows this task's training part only.
+    fn candidates(&self, task: &Classification, metric: &dyn Metric, seed: u64) -> Result<Vec<Candidate>> {
         let train = Train { seed, ..self.train.clone() };
-        let learned = learn_loss(task, metric.as_ref(), &train, &Learn { seed, ..self.learn.clone() })?;
-        let mut losses: Vec<(Box<dyn Loss>, f64)> = vec![
-            (Box::new(CrossEntropy::default()), 0.0),
-            (Box::new(MeanAbsoluteError), 0.0),
-            (Box::new(learned.loss), self.train.warm_up),
-        ];
-        if let Setting::LongTail(_) = setting {
-            let part = &task.splits.train;
-            losses.push((Box::new(CrossEntropy::balanced(part.labels(), part.classes())?), 0.0));
+        let learned = learn_loss(task, metric, &train, &Learn { seed, ..self.learn.clone() })?;
+        let part = &task.splits.train;
+        let plain = |loss: Box<dyn Loss>| Candidate { loss, warm_up: 0.0 };
+        Ok(vec![
+            plain(Box::new(CrossEntropy::default())),
+            plain(Box::new(CrossEntropy::balanced(part.labels(), part.classes())?)),
+            plain(Box::new(MeanAbsoluteError)),
+            Candidate { loss: Box::new(learned.loss), warm_up: self.train.warm_up },
+        ])
+    }
+
+    /// The best learning rate of each candidate by the validation part of the tuning seeds.
+    fn tune(&self, data: &Dataset, setting: &Setting) -> Result<Vec<f64>> {
+        let metric = setting.metric();
+        let Some(&seed) = self.tuning_seeds.first() else {
+            return Err(Error::parameter("tuning_seeds", "one seed or more is needed"));
+        };
+        let task = setting.task(data, seed)?;
+        let rate = |candidate: &Candidate| {
+            let train = Train { warm_up: candidate.warm_up, ..self.train.clone() };
+            task.tune(candidate.loss.as_ref(), metric.as_ref(), &train, &self.grid, &self.tuning_seeds)
+        };
+        self.candidates(&task, metric.as_ref(), seed)?.iter().map(rate).collect()
+    }
+
+    /// One run of every candidate on the task of one seed.
+    fn compare(&self, data: &Dataset, setting: &Setting, seed: u64, rates: &[f64]) -> Result<Vec<Run>> {
+        let metric = setting.metric();
+        let task = setting.task(data, seed)?;
+        let mut runs = Vec::new();
+        for (candidate, &learning_rate) in self.candidates(&task, metric.as_ref(), seed)?.iter().zip(rates) {
+            let train = Train { learning_rate, seed, warm_up: candidate.warm_up, ..self.train.clone() };
+            let outcome = task.train(candidate.loss.as_ref(), metric.as_ref(), &train)?;
+            runs.push(Run {
+                data: data.name().to_string(),
+                model: task.model_name(),
+                loss: candidate.loss.name(),
+                metric: metric.name().to_string(),
+                direction: metric.direction(),
+                setting: setting.name(),
+                seed,
+                value: outcome.test(metric.as_ref())?,
+            });
         }
-        Ok(losses)
+        Ok(runs)
     }
 }

@@ -1,4 +1,8 @@
-//! Results of comparisons: one row a run, as CSV files and polars frames.
+//! Comparisons of losses, and their results: one row a run, as CSV files and polars frames.
+
+mod classify;
+
+pub use classify::{learn_loss, Classify, Setting};
 
 use std::path::Path;
 
@@ -161,6 +165,11 @@ impl Results {
             run.map_err(|e| Error::data(path, e.position().map(|p| p.line() as usize), e))
         });
         Ok(Self { runs: runs.collect::<Result<_>>()? })
+    }
+
+    /// Whether this setting has runs with this seed.
+    pub fn contains(&self, setting: &str, seed: u64) -> bool {
+        self.runs.iter().any(|r| r.setting == setting && r.seed == seed)
     }
 
     /// The values of one loss in one setting under one metric, with their seeds.

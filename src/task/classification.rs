@@ -117,11 +117,19 @@ impl Classification {
         Self { splits, hidden: vec![128] }
     }
 
-    fn model(&self, seed: u64) -> Result<Mlp> {
+    /// The model's name in tables, such as `mlp-64-128-10`.
+    pub fn model_name(&self) -> String {
+        let widths: Vec<String> = self.sizes().iter().map(usize::to_string).collect();
+        format!("mlp-{}", widths.join("-"))
+    }
+
+    fn sizes(&self) -> Vec<usize> {
         let data = &self.splits.train;
-        let sizes: Vec<usize> =
-            [data.width()].into_iter().chain(self.hidden.iter().copied()).chain([data.classes()]).collect();
-        Mlp::new(&sizes, seed)
+        [data.width()].into_iter().chain(self.hidden.iter().copied()).chain([data.classes()]).collect()
+    }
+
+    fn model(&self, seed: u64) -> Result<Mlp> {
+        Mlp::new(&self.sizes(), seed)
     }
 
     /// Trains a fresh model with a loss and judges it by a metric.
