@@ -1,1 +1,2 @@
-//! TODO-doc
+//! TODO-doc.
+pub(crate) mod fast_math;
