@@ -64,7 +64,7 @@ pub(crate) fn row_log_odds(z: &[f32], label: usize, temperature: f32, others: &m
     let max = z.iter().enumerate().filter(|&(k, _)| k != label).fold(f32::NEG_INFINITY, |m, (_, &z)| m.max(z));
     let mut sum = 0.0;
     for (k, (o, &z)) in others.iter_mut().zip(z).enumerate() {
-        *o = if k == label { 0.0 } else { super::simd::exp((z - max) / temperature) };
+        *o = if k == label { 0.0 } else { super::fast_math::exp((z - max) / temperature) };
         sum += *o;
     }
     others.iter_mut().for_each(|o| *o /= sum);

@@ -7,6 +7,7 @@
 mod adam;
 mod dual;
 mod elu;
+pub(crate) mod fast_math;
 #[cfg(not(feature = "cuda"))]
 pub(crate) mod fused;
 #[cfg(not(feature = "cuda"))]

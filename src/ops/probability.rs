@@ -51,7 +51,7 @@ fn softmax_row(row: &mut [f32], inverse_temperature: f32) {
     }
     let max = maxima.into_iter().fold(f32::NEG_INFINITY, f32::max);
     for z in row.iter_mut() {
-        *z = super::simd::exp((*z - max) * inverse_temperature);
+        *z = super::fast_math::exp((*z - max) * inverse_temperature);
     }
     let mut sums = [0.0f32; 8];
     for (i, &e) in row.iter().enumerate() {
@@ -79,7 +79,8 @@ fn softmax_row(row: &mut [f32], inverse_temperature: f32) {
 /// ```
 /// use reloss::ops::{host, matrix, target_probability};
 /// let p = target_probability(matrix(vec![0.0, 0.0, 1e4, -1e4], 2, 2)?, &[1, 1], 1.0)?;
-/// assert_eq!(host(&p), [0.5, 0.0]);
+/// assert_eq!(host(&p)[0], 0.5);
+/// assert!(host(&p)[1] < 1e-30);
 /// # Ok::<(), reloss::Error>(())
 /// ```
 pub fn target_probability<T: Tape<f32, Dev>>(
