@@ -1,52 +1,158 @@
-//! quick
-use crate::error::*; use rand::{seq::SliceRandom,Rng,SeedableRng}; use rand_chacha::ChaCha8Rng; use std::io::Read;
-/// d
-#[derive(Debug,Clone)]
-pub struct Dataset{name:String,features:Vec<f32>,labels:Vec<usize>,width:usize,classes:usize}
-/// s
-#[derive(Debug,Clone)]
-pub struct Split{ /// v
- pub validation:f64, /// t
- pub test:f64, /// s
- pub seed:u64}
-impl Default for Split{fn default()->Self{Self{validation:0.15,test:0.25,seed:0}}}
-/// s
-#[derive(Debug,Clone)]
-pub struct Splits{ /// t
- pub train:Dataset, /// v
- pub validation:Dataset, /// t
- pub test:Dataset}
-impl Dataset{
- /// d
- pub fn digits()->Result<Self>{let mut s=String::new();flate2::read::GzDecoder::new(&include_bytes!("../../data/digits.csv.gz")[..]).read_to_string(&mut s).map_err(Error::io("digits"))?;
-  let(mut f,mut l)=(vec![],vec![]);for line in s.lines(){let v:Vec<f32>=line.split(',').filter_map(|x|x.trim().parse().ok()).collect();f.extend(v[..64].iter().map(|x|x/16.));l.push(v[64] as usize)}
-  Ok(Self{name:"digits".into(),features:f,labels:l,width:64,classes:10})}
- /// n
- pub fn name(&self)->&str{&self.name}
- /// r
- pub fn rows(&self)->usize{self.labels.len()}
- /// w
- pub fn width(&self)->usize{self.width}
- /// c
- pub fn classes(&self)->usize{self.classes}
- /// r
- pub fn row(&self,i:usize)->&[f32]{&self.features[i*self.width..(i+1)*self.width]}
- /// f
- pub fn features(&self)->&[f32]{&self.features}
- /// l
- pub fn labels(&self)->&[usize]{&self.labels}
- /// t
- pub fn take(&self,ix:&[usize])->Self{Self{name:self.name.clone(),features:ix.iter().flat_map(|&i|self.row(i).to_vec()).collect(),labels:ix.iter().map(|&i|self.labels[i]).collect(),width:self.width,classes:self.classes}}
- /// s
- pub fn split(&self,o:&Split)->Result<Splits>{let mut r=ChaCha8Rng::seed_from_u64(o.seed);let mut p=[vec![],vec![],vec![]];
-  for c in 0..self.classes{let mut ix:Vec<usize>=(0..self.rows()).filter(|&i|self.labels[i]==c).collect();ix.shuffle(&mut r);let n=ix.len() as f64;let(v,t)=((n*o.validation).round() as usize,(n*o.test).round() as usize);
-   p[1].extend(&ix[..v]);p[2].extend(&ix[v..v+t]);p[0].extend(&ix[v+t..]);}
-  Ok(Splits{train:self.take(&p[0]),validation:self.take(&p[1]),test:self.take(&p[2])})}
- /// n
- pub fn with_label_noise(&self,rate:f64,seed:u64)->Result<Self>{let mut r=ChaCha8Rng::seed_from_u64(seed);let mut d=self.clone();for l in &mut d.labels{if r.gen::<f64>()<rate{*l=(*l+r.gen_range(1..self.classes))%self.classes}}Ok(d)}
- /// l
- pub fn long_tailed(&self,ratio:f64,seed:u64)->Result<Self>{let mut r=ChaCha8Rng::seed_from_u64(seed);let mut all=vec![];for c in 0..self.classes{let mut ix:Vec<usize>=(0..self.rows()).filter(|&i|self.labels[i]==c).collect();ix.shuffle(&mut r);
-  let n=((ix.len() as f64)*ratio.powf(-(c as f64)/(self.classes as f64-1.))).round().max(1.) as usize;all.extend(&ix[..n]);}Ok(self.take(&all))}
- /// b
- pub fn batches(&self,size:usize,seed:u64)->Result<Vec<Vec<usize>>>{let mut r=ChaCha8Rng::seed_from_u64(seed);let mut ix:Vec<usize>=(0..self.rows()).collect();ix.shuffle(&mut r);Ok(ix.chunks(size).map(<[usize]>::to_vec).collect())}
+//! Data sets: rows of numbers with class labels, embedded or read from files.
+
+mod csv;
+mod idx;
+mod split;
+
+pub use split::{Scaler, Split, Splits};
+
+use std::path::Path;
+
+use crate::error::{check_finite, Error, Result};
+
+/// Rows of features with class labels from 0.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dataset {
+    name: String,
+    features: Vec<f32>,
+    labels: Vec<usize>,
+    width: usize,
+    classes: usize,
+}
+
+impl Dataset {
+    /// A data set from row-major features.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for no rows, features that do not fill whole rows, or a label that is not
+    /// below `classes`; [`Error::NotFinite`] for NaN or infinite features.
+    ///
+    /// # Example
+    /// ```
+    /// let data = reloss::data::Dataset::new("pair", vec![0.0, 1.0, 2.0, 3.0], 2, vec![0, 1], 2)?;
+    /// assert_eq!((data.rows(), data.row(1)), (2, &[2.0, 3.0][..]));
+    /// # Ok::<(), reloss::Error>(())
+    /// ```
+    pub fn new(name: &str, features: Vec<f32>, width: usize, labels: Vec<usize>, classes: usize) -> Result<Self> {
+        if labels.is_empty() || width == 0 || features.len() != labels.len() * width {
+            let expected = format!("{} rows of {width}, one or more of each", labels.len());
+            return Err(Error::shape("data set", expected, format!("{} numbers", features.len())));
+        }
+        if let Some(row) = labels.iter().position(|&label| label >= classes) {
+            return Err(Error::shape("data set", format!("labels below {classes}"), format!("{} at row {row}", labels[row])));
+        }
+        check_finite("data set", &features)?;
+        Ok(Self { name: name.to_string(), features, labels, width, classes })
+    }
+
+    /// Optical recognition of handwritten digits: 1,797 images of 8 × 8, features in `[0, 1]`, 10 classes.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when the embedded file is damaged.
+    ///
+    /// # Reference
+    /// Alpaydin, Kaynak, UCI 1998, test part; as in scikit-learn.
+    pub fn digits() -> Result<Self> {
+        let file = include_bytes!("../../data/digits.csv.gz");
+        let mut data = csv::parse("digits", &idx::unpack(file, Path::new("digits.csv.gz"))?, Path::new("digits.csv.gz"))?;
+        data.features.iter_mut().for_each(|v| *v /= 16.0);
+        Ok(data)
+    }
+
+    /// Breast cancer Wisconsin (diagnostic): 569 rows of 30 features, 2 classes (1 is benign).
+    ///
+    /// The features are as measured: see [`Scaler`].
+    ///
+    /// # Errors
+    /// [`Error::Data`] when the embedded file is damaged.
+    ///
+    /// # Reference
+    /// Wolberg, Mangasarian, Street, Street, UCI 1995; as in scikit-learn.
+    pub fn breast_cancer() -> Result<Self> {
+        let file = include_str!("../../data/breast_cancer.csv");
+        // The first line counts rows and columns and names the classes.
+        let rows = file.split_once('\n').map_or("", |(_, rows)| rows);
+        csv::parse("breast cancer", rows.as_bytes(), Path::new("breast_cancer.csv"))
+    }
+
+    /// Rows of numbers separated by commas, the class label (a whole number from 0) last; no header.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for a missing file, [`Error::Data`] with the line for a malformed one.
+    pub fn from_csv(path: &Path) -> Result<Self> {
+        csv::parse(&stem(path), &crate::files::read(path)?, path)
+    }
+
+    /// Images and labels in IDX form (MNIST, Fashion-MNIST), packed by gzip or not; pixels in `[0, 1]`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for a missing file, [`Error::Data`] for a wrong magic number, a truncated or
+    /// corrupt file, or counts that differ.
+    pub fn from_idx(images: &Path, labels: &Path) -> Result<Self> {
+        let pixels = idx::read(images, 3)?;
+        let classes = idx::read(labels, 1)?;
+        if pixels.sizes[0] != classes.sizes[0] {
+            let reason = format!("{} labels for {} images", classes.sizes[0], pixels.sizes[0]);
+            return Err(Error::data(labels, None, reason));
+        }
+        let features = pixels.values.iter().map(|&v| f32::from(v) / 255.0).collect();
+        let labels: Vec<usize> = classes.values.iter().map(|&v| usize::from(v)).collect();
+        let count = labels.iter().max().map_or(0, |&l| l + 1);
+        Self::new(&stem(images), features, pixels.sizes[1] * pixels.sizes[2], labels, count)
+    }
+
+    /// The name in tables.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How many rows.
+    pub fn rows(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Features in a row.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// How many classes; labels are below.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// All features, row-major.
+    pub fn features(&self) -> &[f32] {
+        &self.features
+    }
+
+    /// All labels.
+    pub fn labels(&self) -> &[usize] {
+        &self.labels
+    }
+
+    /// The features of row `i`, from 0.
+    ///
+    /// # Panics
+    /// As indexing a slice, when `i` is not below [`Dataset::rows`].
+    pub fn row(&self, i: usize) -> &[f32] {
+        &self.features[i * self.width..(i + 1) * self.width]
+    }
+
+    /// The rows with these indices, in their order.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for no rows or an index out of range.
+    pub fn take(&self, rows: &[usize]) -> Result<Self> {
+        if let Some(&row) = rows.iter().find(|&&row| row >= self.rows()) {
+            return Err(Error::shape("take", format!("rows below {}", self.rows()), row));
+        }
+        let features = rows.iter().flat_map(|&row| self.row(row)).copied().collect();
+        let labels = rows.iter().map(|&row| self.labels[row]).collect();
+        Self::new(&self.name, features, self.width, labels, self.classes)
+    }
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map_or_else(|| "data".to_string(), |s| s.to_string_lossy().into_owned())
 }

@@ -2,7 +2,9 @@
 
 use dfdx::prelude::*;
 
+use super::fast_math::exp;
 use super::probability::check_batch;
+use super::simd::vectorised;
 use crate::error::{Error, Result};
 use crate::{Dev, Matrix};
 
@@ -59,17 +61,49 @@ pub fn target_log_odds_composed<T: Tape<f32, Dev>>(
     Ok(own.try_sub(others)?.try_reshape_like(&(rows, 1))?)
 }
 
-/// The log-odds of one row; `others` becomes the softmax of the other classes (0 at the label).
-pub(crate) fn row_log_odds(z: &[f32], label: usize, temperature: f32, others: &mut [f32]) -> f32 {
-    let max = z.iter().enumerate().filter(|&(k, _)| k != label).fold(f32::NEG_INFINITY, |m, (_, &z)| m.max(z));
-    let mut sum = 0.0;
-    for (k, (o, &z)) in others.iter_mut().zip(z).enumerate() {
-        *o = if k == label { 0.0 } else { super::fast_math::exp((z - max) / temperature) };
-        sum += *o;
-    }
-    others.iter_mut().for_each(|o| *o /= sum);
+/// The log-odds of one row's label, and the sum of squares of the softmax of the other classes,
+/// which `others` becomes (0 at the label).
+pub(crate) fn row_log_odds(z: &[f32], label: usize, temperature: f32, others: &mut [f32]) -> (f32, f32) {
+    others.copy_from_slice(z);
+    others[label] = f32::NEG_INFINITY;
+    let (max, sum, squares) = vectorised(|| softmax_parts(others, temperature.recip()));
     // Two large logits of opposite sign may overflow the difference: the largest float is a limit.
-    ((z[label] - max) / temperature - sum.ln()).clamp(-f32::MAX, f32::MAX)
+    let odds = ((z[label] - max) / temperature - sum.ln()).clamp(-f32::MAX, f32::MAX);
+    (odds, squares)
+}
+
+/// Softmax in place; the maximum, the sum of exponentials, and the sum of squares of the result.
+#[inline(always)]
+pub(super) fn softmax_parts(row: &mut [f32], inverse_temperature: f32) -> (f32, f32, f32) {
+    let max = lanes(row, f32::NEG_INFINITY, f32::max, |z| z);
+    for z in row.iter_mut() {
+        // exp stops at e^-87: what is masked by an infinity must become exactly 0.
+        let e = exp((*z - max) * inverse_temperature);
+        *z = if *z == f32::NEG_INFINITY { 0.0 } else { e };
+    }
+    let sum = lanes(row, 0.0, |a, b| a + b, |e| e);
+    let inverse = sum.recip();
+    for e in row.iter_mut() {
+        *e *= inverse;
+    }
+    (max, sum, lanes(row, 0.0, |a, b| a + b, |s| s * s))
+}
+
+/// Folds a row with 16 accumulators, so that the compiler may keep them in vector registers.
+#[inline(always)]
+fn lanes(row: &[f32], start: f32, fold: impl Fn(f32, f32) -> f32, of: impl Fn(f32) -> f32) -> f32 {
+    let mut sums = [start; 16];
+    let chunks = row.chunks_exact(16);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        for (sum, &v) in sums.iter_mut().zip(chunk) {
+            *sum = fold(*sum, of(v));
+        }
+    }
+    for (sum, &v) in sums.iter_mut().zip(rest) {
+        *sum = fold(*sum, of(v));
+    }
+    sums.into_iter().fold(start, fold)
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -79,7 +113,7 @@ fn fused<T: Tape<f32, Dev>>(logits: Matrix<T>, labels: &[usize], temperature: f3
     let mut others = vec![0.0; rows * classes];
     let z = super::host(&logits);
     let rows_of = z.chunks_exact(classes).zip(others.chunks_exact_mut(classes)).zip(labels);
-    let odds = rows_of.map(|((z, others), &label)| row_log_odds(z, label, temperature, others)).collect();
+    let odds = rows_of.map(|((z, others), &label)| row_log_odds(z, label, temperature, others).0).collect();
     let odds = super::matrix(odds, rows, 1)?;
     let (output, labels) = (odds.clone(), labels.to_vec());
     tape.add_backward_op(move |gradients| {

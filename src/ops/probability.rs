@@ -2,6 +2,8 @@
 
 use dfdx::prelude::*;
 
+use super::log_odds::softmax_parts;
+use super::simd::vectorised;
 use crate::error::{check_finite, Error, Result};
 use crate::{Dev, Matrix};
 
@@ -30,37 +32,10 @@ pub(super) fn check_temperature(temperature: f32) -> Result<()> {
 /// Shifted by the row's maximum, so that no logit overflows.
 pub fn softmax_rows(logits: &[f32], classes: usize, temperature: f32) -> Vec<f32> {
     let mut p = logits.to_vec();
-    #[cfg(not(feature = "cuda"))]
     for row in p.chunks_exact_mut(classes.max(1)) {
-        super::simd::vectorised(|| softmax_row(row, temperature.recip()));
-    }
-    #[cfg(feature = "cuda")]
-    for row in p.chunks_exact_mut(classes.max(1)) {
-        softmax_row(row, temperature.recip());
+        vectorised(|| softmax_parts(row, temperature.recip()));
     }
     p
-}
-
-/// Softmax in place.
-#[inline(always)]
-fn softmax_row(row: &mut [f32], inverse_temperature: f32) {
-    // Eight running values each, so that the compiler may keep them in one vector register.
-    let mut maxima = [f32::NEG_INFINITY; 8];
-    for (i, &z) in row.iter().enumerate() {
-        maxima[i % 8] = maxima[i % 8].max(z);
-    }
-    let max = maxima.into_iter().fold(f32::NEG_INFINITY, f32::max);
-    for z in row.iter_mut() {
-        *z = super::fast_math::exp((*z - max) * inverse_temperature);
-    }
-    let mut sums = [0.0f32; 8];
-    for (i, &e) in row.iter().enumerate() {
-        sums[i % 8] += e;
-    }
-    let inverse = sums.into_iter().sum::<f32>().recip();
-    for e in row.iter_mut() {
-        *e *= inverse;
-    }
 }
 
 /// The softmax probability of each row's label, p = softmax(z / T)[label].

@@ -4,7 +4,7 @@ use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::ops::{matrix, softmax_rows, target_probability};
+use crate::ops::{matrix, row_log_odds, target_log_odds, target_probability};
 use crate::sampler::Sample;
 use crate::{Dev, Matrix};
 
@@ -21,16 +21,27 @@ pub enum WithRespectTo {
     Probabilities,
 }
 
-/// The loss network's input: the label's probability, softmax(logits / temperature)\[label\].
+/// The number a row of logits is reduced to; p is the label's softmax probability.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Feature {
+    /// p itself, as in the released code.
+    Probability,
+    /// ln(p / (1 − p)): never saturates, so the network sees differences among sure predictions.
+    LogOdds,
+}
+
+/// The loss network's input: one number of each row.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Input {
+    /// Which number.
+    pub feature: Feature,
     /// Divides the logits; 1 in the released code.
     pub temperature: f32,
 }
 
 impl Default for Input {
     fn default() -> Self {
-        Self { temperature: 1.0 }
+        Self { feature: Feature::Probability, temperature: 1.0 }
     }
 }
 
@@ -42,7 +53,41 @@ impl Input {
 
     /// The input of each row, differentiable with respect to the logits.
     pub(super) fn of<T: Tape<f32, Dev>>(&self, logits: Matrix<T>, labels: &[usize]) -> Result<Matrix<T>> {
-        target_probability(logits, labels, self.temperature)
+        match self.feature {
+            Feature::Probability => target_probability(logits, labels, self.temperature),
+            Feature::LogOdds => target_log_odds(logits, labels, self.temperature),
+        }
+    }
+
+    /// The input at probability p of the label.
+    pub(super) fn at(&self, p: f64) -> f64 {
+        match self.feature {
+            Feature::Probability => p,
+            Feature::LogOdds => (p / (1.0 - p)).ln(),
+        }
+    }
+
+    /// Inputs and steepness of a sample's rows, appended to the two lists.
+    fn rows(&self, sample: &Sample, with_respect_to: WithRespectTo, x: &mut Vec<f32>, direction: &mut Vec<f32>) {
+        let classes = sample.scores.classes();
+        let mut p = vec![0.0; classes];
+        let per_logit = self.temperature.recip();
+        for (row, &label) in sample.scores.values().chunks_exact(classes).zip(&sample.labels) {
+            let (odds, others) = row_log_odds(row, label, self.temperature, &mut p);
+            let (value, along_logits, along_p) = match self.feature {
+                // d odds / dz = e_label − others, d odds / dp = 1 / (p (1 − p))
+                Feature::LogOdds => (odds, (1.0 + others).sqrt() * per_logit, 2.0 + odds.exp() + (-odds).exp()),
+                Feature::Probability => {
+                    let p = 1.0 / (1.0 + (-odds).exp());
+                    (p, p * (1.0 - p) * (1.0 + others).sqrt() * per_logit, 1.0)
+                }
+            };
+            x.push(value);
+            direction.push(match with_respect_to {
+                WithRespectTo::Logits => along_logits,
+                WithRespectTo::Probabilities => along_p,
+            });
+        }
     }
 }
 
@@ -78,15 +123,7 @@ impl Batch {
                 let got = format!("{} in sample {i}", sample.labels.len());
                 return Err(Error::shape("surrogate batch", format!("{rows} rows"), got));
             }
-            let classes = sample.scores.classes();
-            let p = softmax_rows(sample.scores.values(), classes, input.temperature);
-            for (p, &label) in p.chunks_exact(classes).zip(&sample.labels) {
-                x.push(p[label]);
-                direction.push(match with_respect_to {
-                    WithRespectTo::Logits => logit_steepness(p, label) / input.temperature,
-                    WithRespectTo::Probabilities => 1.0,
-                });
-            }
+            input.rows(sample, with_respect_to, &mut x, &mut direction);
         }
         let all = samples.len() * rows;
         Ok(Self {
@@ -100,12 +137,4 @@ impl Batch {
     pub fn samples(&self) -> usize {
         self.metric.len()
     }
-}
-
-/// ‖∂p_label/∂z‖ = p_label ‖e_label − p‖.
-fn logit_steepness(p: &[f32], label: usize) -> f32 {
-    // Others' squares are summed apart: 1 − 2p + Σp² cancels badly near p = 1.
-    let others: f32 = p.iter().enumerate().filter(|&(class, _)| class != label).map(|(_, p)| p * p).sum();
-    let rest: f32 = p.iter().enumerate().filter(|&(class, _)| class != label).map(|(_, p)| p).sum();
-    p[label] * (rest * rest + others).sqrt()
 }

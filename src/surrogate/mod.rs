@@ -12,7 +12,7 @@ mod network;
 mod objective;
 mod report;
 
-pub use input::{Batch, Input, WithRespectTo};
+pub use input::{Batch, Feature, Input, WithRespectTo};
 pub use learn::{learn, Learn, Learned, Step};
 pub use network::Network;
 pub use objective::{objective, Objective, Penalty, Slope};

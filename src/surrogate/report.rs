@@ -24,7 +24,7 @@ pub struct Agreement {
 /// The learned loss of a single row as a function of the label's probability p.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Profile {
-    /// Probabilities from 0 to 1.
+    /// Probabilities from 0.001 to 0.999.
     pub p: Vec<f64>,
     /// The loss at each.
     pub loss: Vec<f64>,
@@ -62,13 +62,13 @@ pub struct Report {
 }
 
 impl Surrogate {
-    /// The loss of a row over the label's probability, at 201 values of p from 0 to 1.
+    /// The loss of a row over the label's probability, at 201 values of p from 0.001 to 0.999.
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device) when the device is out of memory.
     pub fn profile(&self) -> Result<Profile> {
-        let p: Vec<f64> = (0..=200).map(|i| f64::from(i) / 200.0).collect();
-        let x = matrix(p.iter().map(|&p| p as f32).collect(), p.len(), 1)?;
+        let p: Vec<f64> = (0..=200).map(|i| 0.001 + 0.998 * f64::from(i) / 200.0).collect();
+        let x = matrix(p.iter().map(|&p| self.input().at(p) as f32).collect(), p.len(), 1)?;
         let loss = host(&mlp_frozen(self.network().parameters(), x)?);
         Ok(Profile { p, loss: loss.into_iter().map(|v| f64::from(v.abs())).collect() })
     }
