@@ -8,18 +8,19 @@ use crate::error::{Error, Result};
 use crate::loss::{CrossEntropy, Loss, MeanAbsoluteError};
 use crate::metric::{MacroF1, Metric, TopK};
 use crate::progress::Progress;
-use crate::sampler::Sampler;
+use crate::sampler::{Labels, Sampler};
 use crate::surrogate::{learn, Learn, Learned};
 use crate::task::{Classification, Train};
 
-/// What is done to the labels of the training and validation parts; the test part stays clean.
+/// What is done to the data a model learns from; the test part stays as it is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Setting {
     /// Nothing.
     Clean,
-    /// This share of labels is replaced by a uniformly random other class.
+    /// This share of the training and validation labels becomes a uniformly random other class.
     Noise(f64),
-    /// Classes thin out exponentially; the largest has this many times the rows of the smallest.
+    /// The training classes thin out exponentially: the largest has this many times the rows of the
+    /// smallest. Validation and test keep all classes alike.
     LongTail(f64),
 }
 
@@ -41,18 +42,24 @@ impl Setting {
         }
     }
 
+    /// Whether its metric is a mean over classes, so that rows of rare classes weigh more.
+    fn balanced(&self) -> bool {
+        matches!(self, Self::LongTail(_))
+    }
+
     /// The task of one seed: its split, with the labels of this setting.
     ///
     /// # Errors
     /// What the data set has to say.
     pub fn task(&self, data: &Dataset, seed: u64) -> Result<Classification> {
         let mut splits = data.split(&Split { seed, ..Split::default() })?;
-        for (part, seed) in [(&mut splits.train, seed), (&mut splits.validation, seed ^ 0x5EED)] {
-            *part = match *self {
-                Self::Clean => continue,
-                Self::Noise(rate) => part.with_label_noise(rate, seed)?,
-                Self::LongTail(ratio) => part.long_tailed(ratio, seed)?,
-            };
+        match *self {
+            Self::Clean => {}
+            Self::Noise(rate) => {
+                splits.train = splits.train.with_label_noise(rate, seed)?;
+                splits.validation = splits.validation.with_label_noise(rate, seed ^ 0x5EED)?;
+            }
+            Self::LongTail(ratio) => splits.train = splits.train.long_tailed(ratio, seed)?,
         }
         Ok(Classification::new(splits))
     }
@@ -81,21 +88,27 @@ impl Default for Classify {
             settings: vec![Setting::Clean, Setting::Noise(0.2), Setting::Noise(0.4), Setting::LongTail(20.0)],
             seeds: (0..10).collect(),
             tuning_seeds: vec![100, 101],
-            grid: vec![1e-3, 3e-3, 1e-2, 3e-2],
+            grid: vec![1e-3, 3e-3, 1e-2, 2e-2, 4e-2],
             learn: Learn::default(),
             train: Train::default(),
         }
     }
 }
 
-/// Learns a loss for the setting's metric from predictions stored while a model trains with
-/// cross-entropy on the setting's own training part.
+/// Learns a loss for a metric from predictions stored while a model trains with cross-entropy on
+/// the task's own training part.
 ///
 /// # Errors
 /// What training and learning have to say.
 pub fn learn_loss(task: &Classification, metric: &dyn Metric, train: &Train, options: &Learn) -> Result<Learned> {
-    let store = task.store_predictions(metric, train)?;
-    learn(metric, &Sampler::stored(store), options)
+    let mut sampler = Sampler::stored(task.store_predictions(metric, train)?);
+    if options.input.balanced {
+        sampler = Sampler { labels: Labels::LongTail(100.0), rows: 128, ..sampler };
+    }
+    let mut learned = learn(metric, &sampler, options)?;
+    let part = &task.splits.train;
+    learned.loss = learned.loss.with_shares_of(part.labels(), part.classes())?;
+    Ok(learned)
 }
 
 /// A loss that takes part, with the share of steps it leaves to cross-entropy first.
@@ -132,9 +145,11 @@ impl Classify {
     }
 
     /// The losses of one task; the learned one knows this task's training part only.
-    fn candidates(&self, task: &Classification, metric: &dyn Metric, seed: u64) -> Result<Vec<Candidate>> {
+    fn candidates(&self, task: &Classification, setting: &Setting, metric: &dyn Metric, seed: u64) -> Result<Vec<Candidate>> {
         let train = Train { seed, ..self.train.clone() };
-        let learned = learn_loss(task, metric, &train, &Learn { seed, ..self.learn.clone() })?;
+        let mut options = Learn { seed, ..self.learn.clone() };
+        options.input.balanced = setting.balanced();
+        let learned = learn_loss(task, metric, &train, &options)?;
         let part = &task.splits.train;
         let plain = |loss: Box<dyn Loss>| Candidate { loss, warm_up: 0.0 };
         Ok(vec![
@@ -156,7 +171,7 @@ impl Classify {
             let train = Train { warm_up: candidate.warm_up, ..self.train.clone() };
             task.tune(candidate.loss.as_ref(), metric.as_ref(), &train, &self.grid, &self.tuning_seeds)
         };
-        self.candidates(&task, metric.as_ref(), seed)?.iter().map(rate).collect()
+        self.candidates(&task, setting, metric.as_ref(), seed)?.iter().map(rate).collect()
     }
 
     /// One run of every candidate on the task of one seed.
@@ -164,7 +179,7 @@ impl Classify {
         let metric = setting.metric();
         let task = setting.task(data, seed)?;
         let mut runs = Vec::new();
-        for (candidate, &learning_rate) in self.candidates(&task, metric.as_ref(), seed)?.iter().zip(rates) {
+        for (candidate, &learning_rate) in self.candidates(&task, setting, metric.as_ref(), seed)?.iter().zip(rates) {
             let train = Train { learning_rate, seed, warm_up: candidate.warm_up, ..self.train.clone() };
             let outcome = task.train(candidate.loss.as_ref(), metric.as_ref(), &train)?;
             runs.push(Run {

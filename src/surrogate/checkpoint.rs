@@ -71,13 +71,7 @@ impl Checkpoint {
         let text = notes.get("reloss.run");
         let text = text.ok_or_else(|| Error::data(path, None, "not the checkpoint of a learning run"))?;
         let notes: Notes = serde_json::from_str(text).map_err(|e| Error::data(path, None, e))?;
-        // More steps than before is the one change that still continues the same run.
-        let same = Learn {
-            steps: notes.options.steps,
-            checkpoint: None,
-            resume: false,
-            ..options.clone()
-        };
+        let same = Learn { checkpoint: None, resume: false, ..options.clone() };
         if notes.options != same || notes.metric != metric {
             let reason = format!("{} was made with other options or for another metric", path.display());
             return Err(Error::Parameter { name: "resume", reason });

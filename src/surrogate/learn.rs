@@ -25,8 +25,10 @@ pub struct Learn {
     pub steps: usize,
     /// Samples (batches of predictions) ranked in one step; 256 in the released code.
     pub samples: usize,
-    /// Adam's learning rate; 0.01 in the released code.
+    /// Adam's learning rate at the start; 0.01 in the released code.
     pub learning_rate: f64,
+    /// Whether the learning rate falls linearly to 0; it does not in the released code.
+    pub decay: bool,
     /// L2 weight decay; 1e-3 in the released code.
     pub weight_decay: f64,
     /// The gradient penalty.
@@ -37,6 +39,12 @@ pub struct Learn {
     pub input: Input,
     /// Width of the network's hidden layers; 128 in the released code.
     pub hidden: usize,
+    /// Bias of the network's output at the start.
+    ///
+    /// Well above 0 the network starts positive, its absolute value changes nothing at first, and
+    /// the ranks choose the sign of the slope. From 0, as released, a large penalty can freeze a
+    /// loss that ranks backwards.
+    pub output_bias: f32,
     /// Samples drawn apart, never learned from, that choose the best network.
     pub held_out: usize,
     /// Steps between two looks at the held-out samples, each followed by a checkpoint.
@@ -54,22 +62,43 @@ pub struct Learn {
 }
 
 impl Default for Learn {
+    /// Settings found on the digits with PyTorch and confirmed with this crate: see
+    /// `notebooks/00_quickstart.ipynb`.
     fn default() -> Self {
         Self {
-            steps: 300,
+            steps: 150,
             samples: 64,
             learning_rate: 0.01,
+            decay: true,
             weight_decay: 1e-3,
             penalty: Penalty::default(),
             sort: SoftSort::default(),
             input: Input::default(),
             hidden: 128,
+            output_bias: 5.0,
             held_out: 256,
             evaluate_every: 10,
             patience: 0,
             seed: 0,
             checkpoint: None,
             resume: false,
+        }
+    }
+}
+
+impl Learn {
+    /// The released code's settings: p as input, λ = 10 on the logits' gradient, 256 samples a step.
+    ///
+    /// They are kept for comparison; a loss learned from scratch with them may rank backwards.
+    pub fn released() -> Self {
+        Self {
+            steps: 390,
+            samples: 256,
+            decay: false,
+            penalty: Penalty::released(),
+            input: Input::released(),
+            output_bias: 0.0,
+            ..Self::default()
         }
     }
 }
@@ -105,6 +134,7 @@ impl Learn {
             ("learning_rate", self.learning_rate),
             ("evaluate_every", self.evaluate_every as f64),
             ("temperature", self.input.temperature as f64),
+            ("scale", self.input.scale as f64),
         ];
         for (name, value) in positive {
             if !(value > 0.0 && value.is_finite()) {
@@ -115,6 +145,9 @@ impl Learn {
             if !(value >= 0.0 && value.is_finite()) {
                 return Err(Error::parameter(name, format!("{value} is negative or not finite")));
             }
+        }
+        if !self.output_bias.is_finite() {
+            return Err(Error::parameter("output_bias", "it must be finite"));
         }
         for (name, value) in [("samples", self.samples), ("held_out", self.held_out)] {
             if value < 2 {
@@ -163,7 +196,7 @@ impl Learn {
 pub fn learn(metric: &dyn Metric, sampler: &Sampler, options: &Learn) -> Result<Learned> {
     options.check()?;
     let held_out = options.batch(&options.draw(sampler, metric, options.held_out, 0)?)?;
-    let mut run = Run::start(options, metric)?;
+    let mut run = Run::start(options, metric, &held_out)?;
     let mut progress = Progress::new(&format!("loss for {}", metric.name()), options.steps);
     while run.step < options.steps && !run.exhausted(options) {
         let batch = options.batch(&options.draw(sampler, metric, options.samples, run.step as u64 + 1)?)?;
@@ -178,6 +211,14 @@ pub fn learn(metric: &dyn Metric, sampler: &Sampler, options: &Learn) -> Result<
         progress.step(run.step, || format!("agreement {:.3}, penalty {:.3}", entry.agreement, entry.penalty));
     }
     progress.finish();
+    if run.best_held_out < 0.0 {
+        let reason = format!(
+            "its best held-out correlation with {} is {:.3}: it ranks backwards; raise output_bias or lower the penalty",
+            metric.name(),
+            run.best_held_out
+        );
+        return Err(Error::Diverged { what: "loss learning".to_string(), step: run.step, reason });
+    }
     let loss = Surrogate::new(run.best, options.input, metric.name())?;
     Ok(Learned { loss, history: run.history, held_out: run.best_held_out })
 }
@@ -194,8 +235,14 @@ struct Run {
 }
 
 impl Run {
-    fn start(options: &Learn, metric: &dyn Metric) -> Result<Self> {
+    fn start(options: &Learn, metric: &dyn Metric, held_out: &Batch) -> Result<Self> {
         let network = Network::new(options.input.width(), options.hidden, options.seed)?;
+        let mut network = network.with_output_bias(options.output_bias)?;
+        // A fresh network ranks forwards or backwards by chance, and perfectly backwards is a
+        // stationary point of the correlation: turn it round before it settles there.
+        if agreement(&network, metric, held_out)? < 0.0 {
+            network = network.flipped()?;
+        }
         let mut run = Self {
             best: network.clone(),
             network,
@@ -234,6 +281,10 @@ impl Run {
             return Err(Error::Diverged { what: "loss learning".to_string(), step: self.step, reason });
         }
         let mut gradients = objective.total.try_backward()?;
+        if options.decay {
+            let left = 1.0 - self.step as f64 / options.steps as f64;
+            self.adam.set_learning_rate(options.learning_rate * left);
+        }
         self.adam.update(self.network.parameters_mut(), &mut gradients)?;
         self.step += 1;
         Ok(Step { step: self.step, agreement: objective.agreement, penalty: objective.penalty, held_out: None })
@@ -241,13 +292,7 @@ impl Run {
 
     /// The held-out correlation; keeps the network if it is the best so far.
     fn evaluate(&mut self, metric: &dyn Metric, held_out: &Batch) -> Result<f64> {
-        let losses = sample_losses(&self.network, held_out)?;
-        let target: Vec<f64> = held_out.metric.iter().map(|m| -metric.direction().sign() * m).collect();
-        // A loss that is the same everywhere ranks nothing.
-        let agreement = match spearman(&losses, &target) {
-            Err(Error::Undefined { .. }) if losses.windows(2).all(|w| w[0] == w[1]) => 0.0,
-            other => other?,
-        };
+        let agreement = agreement(&self.network, metric, held_out)?;
         if agreement > self.best_held_out {
             self.best_held_out = agreement;
             self.best = Network::from_parameters(self.network.parameters())?;
@@ -270,9 +315,22 @@ impl Run {
     }
 }
 
-/// The loss of each sample: the mean of |network| over its rows.
+/// Exact Spearman between the negated loss and the metric (the loss, where lower is better).
+fn agreement(network: &Network, metric: &dyn Metric, batch: &Batch) -> Result<f64> {
+    let losses = sample_losses(network, batch)?;
+    let target: Vec<f64> = batch.metric.iter().map(|m| -metric.direction().sign() * m).collect();
+    match spearman(&losses, &target) {
+        // A loss that is the same everywhere ranks nothing.
+        Err(Error::Undefined { .. }) if losses.windows(2).all(|w| w[0] == w[1]) => Ok(0.0),
+        other => other,
+    }
+}
+
+/// The loss of each sample: the weighted mean of |network| over its rows.
 pub(super) fn sample_losses(network: &Network, batch: &Batch) -> Result<Vec<f64>> {
     let rows = batch.x.shape().0 / batch.samples();
     let values = host(&mlp_frozen(network.parameters(), batch.x.clone())?);
-    Ok(values.chunks_exact(rows).map(|r| r.iter().map(|v| v.abs() as f64).sum::<f64>() / rows as f64).collect())
+    let weighted = values.iter().zip(host(&batch.weight)).map(|(v, w)| f64::from(v.abs()) * f64::from(w));
+    let weighted: Vec<f64> = weighted.collect();
+    Ok(weighted.chunks_exact(rows).map(|r| r.iter().sum::<f64>() / rows as f64).collect())
 }

@@ -25,8 +25,9 @@ use dfdx::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::loss::Loss;
-use crate::ops::mlp_frozen;
-use crate::{Matrix, Scalar, Tape};
+use crate::ops::{check_batch, matrix, mlp_frozen};
+use crate::{Dev, Matrix, Scalar, Tape};
+use input::Balance;
 
 /// A learned loss: a small frozen network of what a model predicts for each label.
 ///
@@ -38,6 +39,7 @@ pub struct Surrogate {
     network: Network,
     input: Input,
     metric: String,
+    shares: Option<Vec<f32>>,
 }
 
 impl Surrogate {
@@ -49,7 +51,22 @@ impl Surrogate {
         if network.inputs() != input.width() {
             return Err(Error::shape("surrogate", format!("a network of {} inputs", input.width()), network.inputs()));
         }
-        Ok(Self { network, input, metric: metric.to_string() })
+        Ok(Self { network, input, metric: metric.to_string(), shares: None })
+    }
+
+    /// This loss for data whose classes have the shares of these labels.
+    ///
+    /// Matters for a balanced input only; without it each batch's own labels give the shares.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for a label that is not below `classes`, or no labels.
+    pub fn with_shares_of(mut self, labels: &[usize], classes: usize) -> Result<Self> {
+        if labels.is_empty() {
+            return Err(Error::shape("surrogate", "labels", "none"));
+        }
+        let counts = crate::metric::class_counts(labels, classes)?;
+        self.shares = Some(counts.iter().map(|&c| c as f32 / labels.len() as f32).collect());
+        Ok(self)
     }
 
     /// The loss network.
@@ -92,23 +109,31 @@ impl Surrogate {
         let data = |e: &dyn std::fmt::Display| Error::data(path, None, e);
         let input = match notes.get("reloss.input") {
             Some(text) => serde_json::from_str(text).map_err(|e| data(&e))?,
-            None => Input::default(),
+            None => Input::released(),
         };
         let network = Network::from_parameters(&parameters).map_err(|e| data(&e))?;
         let metric = notes.get("reloss.metric").map_or("unknown", String::as_str);
         Self::new(network, input, metric).map_err(|e| data(&e))
     }
 
-    /// The loss of each row, |network(input)|, differentiable with respect to the logits.
+    /// The loss of each row, |network(input)| times the row's weight, differentiable with respect
+    /// to the logits.
     ///
     /// # Shapes
     /// `logits` (rows, classes) → (rows, 1).
     ///
     /// # Errors
     /// As [`Loss::loss`].
-    pub fn rows<T: dfdx::prelude::Tape<f32, crate::Dev>>(&self, logits: Matrix<T>, labels: &[usize]) -> Result<Matrix<T>> {
-        let x = self.input.of(logits, labels)?;
-        Ok(mlp_frozen(self.network.parameters(), x)?.try_abs()?)
+    pub fn rows<T: dfdx::prelude::Tape<f32, Dev>>(&self, logits: Matrix<T>, labels: &[usize]) -> Result<Matrix<T>> {
+        check_batch("surrogate", &logits, labels)?;
+        let balance = Balance::new(labels, logits.shape().1, self.shares.as_deref())?;
+        let x = self.input.of(logits, labels, &balance)?;
+        let losses = mlp_frozen(self.network.parameters(), x)?.try_abs()?;
+        if !self.input.balanced {
+            return Ok(losses);
+        }
+        let weight = matrix(balance.weight, labels.len(), 1)?;
+        Ok(losses.try_mul(weight)?)
     }
 }
 

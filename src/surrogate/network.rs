@@ -5,7 +5,7 @@ use rand_chacha::rand_core::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::error::{Error, Result};
-use crate::ops::{linear_layer, Parameter, Parameters};
+use crate::ops::{host, linear_layer, Parameter, Parameters};
 
 /// The linear layers' names in the released code, from input to output.
 const LAYERS: [&str; 4] = ["logits_fcs.0", "logits_fcs.2", "loss.0", "loss.2"];
@@ -39,6 +39,29 @@ impl Network {
             members.extend(linear_layer(name, pair[0], pair[1], &mut rng)?);
         }
         Ok(Self { parameters: Parameters::new(members) })
+    }
+
+    /// The same network with this bias of its last layer.
+    ///
+    /// # Errors
+    /// [`Error::Device`] when the device is out of memory.
+    pub fn with_output_bias(self, bias: f32) -> Result<Self> {
+        self.with(Parameter::new("loss.2.bias", &[1], vec![bias])?)
+    }
+
+    /// The same network turned upside down around its output bias.
+    pub(super) fn flipped(self) -> Result<Self> {
+        let name = "loss.2.weight";
+        let weight = self.parameters.iter().find(|p| p.name() == name);
+        let Some(weight) = weight else { return Ok(self) };
+        let turned = Parameter::new(name, weight.shape(), host(weight.value()).iter().map(|w| -w).collect())?;
+        self.with(turned)
+    }
+
+    /// The same network with one member replaced by that of the same name.
+    fn with(self, new: Parameter) -> Result<Self> {
+        let members = self.parameters.iter().map(|p| if p.name() == new.name() { &new } else { p }.clone());
+        Ok(Self { parameters: Parameters::new(members.collect()) })
     }
 
     /// A network from tensors with the released code's names; their shapes give the widths.

@@ -22,7 +22,7 @@ pub enum Slope {
     SampleMean,
 }
 
-/// The gradient penalty, weight · mean over rows of (‖∇L‖₂ − 1)².
+/// The gradient penalty, weight · mean over rows of (‖∇L‖₂ − 1)², before a balanced row's weight.
 ///
 /// # Reference
 /// ReLoss, Eq. (8).
@@ -37,7 +37,16 @@ pub struct Penalty {
 }
 
 impl Default for Penalty {
+    /// Ours: a slope of 1 in the log-odds. The weight is small enough for the ranks to choose the
+    /// sign of the slope and where it turns.
     fn default() -> Self {
+        Self { weight: 0.1, with_respect_to: WithRespectTo::Feature, slope: Slope::Row }
+    }
+}
+
+impl Penalty {
+    /// The released code's: weight 10, the sample mean's gradient with respect to the logits.
+    pub fn released() -> Self {
         Self { weight: 10.0, with_respect_to: WithRespectTo::Logits, slope: Slope::SampleMean }
     }
 }
@@ -77,7 +86,7 @@ pub fn objective(
     let samples = batch.samples();
     let rows = batch.x.shape().0 / samples;
 
-    let losses = out.value.try_abs()?.try_reshape_like(&(samples, rows))?.try_mean::<(usize,), Axis<1>>()?;
+    let losses = out.value.try_abs()?.try_mul(batch.weight.clone())?.try_reshape_like(&(samples, rows))?.try_mean::<(usize,), Axis<1>>()?;
     let target: Vec<f64> = batch.metric.iter().map(|m| -direction.sign() * m).collect();
     let agreement = soft_spearman(losses.try_reshape_like(&(1, samples))?, &target, sort)?;
 

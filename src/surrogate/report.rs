@@ -68,7 +68,7 @@ impl Surrogate {
     /// [`Error::Device`](crate::Error::Device) when the device is out of memory.
     pub fn profile(&self) -> Result<Profile> {
         let p: Vec<f64> = (0..=200).map(|i| 0.001 + 0.998 * f64::from(i) / 200.0).collect();
-        let x = matrix(p.iter().map(|&p| self.input().at(p) as f32).collect(), p.len(), 1)?;
+        let x = matrix(p.iter().flat_map(|&p| self.input().at(p)).collect(), p.len(), self.input().width())?;
         let loss = host(&mlp_frozen(self.network().parameters(), x)?);
         Ok(Profile { p, loss: loss.into_iter().map(|v| f64::from(v.abs())).collect() })
     }
