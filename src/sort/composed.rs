@@ -110,6 +110,9 @@ impl Run {
         soft.check(op, (rows, n))?;
         check_finite(op, &x.as_vec())?;
         let (mut sorted, mut tape) = x.split_tape();
+        // A single value meets no comparator: its gradient is 0, but it is there.
+        let input = sorted.clone();
+        tape.add_backward_op(move |gradients| gradients.try_alloc_for(&input));
         let (mut stages, mut weights) = (Vec::new(), Vec::new());
         for layer in soft.network.plan(n).iter().filter(|layer| layer.len() > 0) {
             let stage = Stage::new(sorted.device(), layer, n)?;
