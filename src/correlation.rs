@@ -201,14 +201,14 @@ fn deviations<T: Tape<f32, Dev>>(x: Matrix<T>) -> Result<Deviations<T>> {
 #[cfg(not(feature = "cuda"))]
 mod fused {
     use super::*;
-    use crate::sort::{NetworkOp, Output, RowOp};
+    use crate::sort::{NetworkOp, RowOp};
 
     pub(super) fn soft_spearman<T: Tape<f32, Dev>>(
         x: Matrix<T>,
         target: Target,
         soft: &SoftSort,
     ) -> Result<Scalar<T>> {
-        let ranks = NetworkOp::new(soft, Output::Ranks, target.0.len());
+        let ranks = NetworkOp::ranks(soft, target.0.len());
         sort::apply(SOFT_SPEARMAN, SoftSpearman { ranks, target }, x, ())
     }
 
