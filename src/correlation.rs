@@ -23,8 +23,8 @@ use crate::{Dev, Matrix, Scalar};
 /// # Ok::<(), reloss::Error>(())
 /// ```
 pub fn pearson(x: &[f64], y: &[f64]) -> Result<f64> {
-    let (x, y) = directions("Pearson's correlation", x, y)?;
-    Ok(dot(&x, &y).clamp(-1.0, 1.0))
+    check("Pearson's correlation", x, y)?;
+    correlate("Pearson's correlation", x, y)
 }
 
 /// The gradient of [`pearson`] with respect to its first list.
@@ -41,9 +41,10 @@ pub fn pearson(x: &[f64], y: &[f64]) -> Result<f64> {
 /// # Ok::<(), reloss::Error>(())
 /// ```
 pub fn pearson_gradient(x: &[f64], y: &[f64]) -> Result<Vec<f64>> {
-    let (towards_x, towards_y) = directions("Pearson's correlation", x, y)?;
-    let norm = norm(&centred(x));
-    Ok(gradient(&towards_x, &towards_y, norm))
+    check("Pearson's correlation", x, y)?;
+    let (towards_x, towards_y) =
+        (direction("Pearson's correlation", x)?, direction("Pearson's correlation", y)?);
+    Ok(gradient(&towards_x, &towards_y, norm(&centred(x))))
 }
 
 /// Spearman's rank correlation coefficient, in \[-1, 1\].
@@ -62,10 +63,8 @@ pub fn pearson_gradient(x: &[f64], y: &[f64]) -> Result<Vec<f64>> {
 /// # Ok::<(), reloss::Error>(())
 /// ```
 pub fn spearman(x: &[f64], y: &[f64]) -> Result<f64> {
-    same_length("spearman", x.len(), y.len())?;
-    let (x, y) = (rank(x, Ties::Average)?, rank(y, Ties::Average)?);
-    let (x, y) = directions("Spearman's correlation", &x, &y)?;
-    Ok(dot(&x, &y).clamp(-1.0, 1.0))
+    check("Spearman's correlation", x, y)?;
+    correlate("Spearman's correlation", &rank(x, Ties::Average)?, &rank(y, Ties::Average)?)
 }
 
 /// Spearman's correlation with soft ranks on one side, differentiable with respect to it.
@@ -202,14 +201,14 @@ fn deviations<T: Tape<f32, Dev>>(x: Matrix<T>) -> Result<Deviations<T>> {
 #[cfg(not(feature = "cuda"))]
 mod fused {
     use super::*;
-    use crate::sort::{NetworkOp, Output, RowOp};
+    use crate::sort::{NetworkOp, RowOp};
 
     pub(super) fn soft_spearman<T: Tape<f32, Dev>>(
         x: Matrix<T>,
         target: Target,
         soft: &SoftSort,
     ) -> Result<Scalar<T>> {
-        let ranks = NetworkOp::new(soft, Output::Ranks, target.0.len());
+        let ranks = NetworkOp::ranks(soft, target.0.len());
         sort::apply(SOFT_SPEARMAN, SoftSpearman { ranks, target }, x, ())
     }
 
@@ -267,13 +266,6 @@ mod fused {
     }
 }
 
-fn same_length(op: &'static str, x: usize, y: usize) -> Result<()> {
-    if x == y {
-        return Ok(());
-    }
-    Err(Error::shape(op, "two lists of one length", format!("{x} and {y}")))
-}
-
 fn too_few(what: &str, n: usize) -> Error {
     Error::undefined(what, format!("it needs two values or more, got {n}"))
 }
@@ -308,27 +300,41 @@ fn centred(x: &[f64]) -> Vec<f64> {
     x.iter().map(|v| v - mean).collect()
 }
 
-/// Deviations from the mean, scaled to length 1.
-fn direction(what: &str, x: &[f64]) -> Result<Vec<f64>> {
+/// Deviations from the mean, the largest scaled to 1: nothing overflows, whatever the values' size.
+fn scaled(what: &str, x: &[f64]) -> Result<Vec<f64>> {
+    let shrink = |x: &[f64]| {
+        let largest = x.iter().fold(0.0_f64, |size, v| size.max(v.abs()));
+        (largest > 0.0).then(|| x.iter().map(|v| v / largest).collect::<Vec<f64>>())
+    };
     if x.windows(2).all(|pair| pair[0] == pair[1]) {
         return Err(constant(what));
     }
-    let centred = centred(x);
-    let norm = norm(&centred);
-    if norm == 0.0 || !norm.is_finite() {
-        return Err(constant(what));
-    }
-    Ok(centred.iter().map(|c| c / norm).collect())
+    shrink(x).and_then(|x| shrink(&centred(&x))).ok_or_else(|| constant(what))
 }
 
-fn directions(what: &'static str, x: &[f64], y: &[f64]) -> Result<(Vec<f64>, Vec<f64>)> {
-    same_length(what, x.len(), y.len())?;
+/// Deviations from the mean, scaled to length 1.
+fn direction(what: &str, x: &[f64]) -> Result<Vec<f64>> {
+    let scaled = scaled(what, x)?;
+    let norm = norm(&scaled);
+    Ok(scaled.iter().map(|v| v / norm).collect())
+}
+
+fn correlate(what: &'static str, x: &[f64], y: &[f64]) -> Result<f64> {
+    let (x, y) = (scaled(what, x)?, scaled(what, y)?);
+    // One root of the product: exact where the correlation is ±1.
+    Ok((dot(&x, &y) / (dot(&x, &x) * dot(&y, &y)).sqrt()).clamp(-1.0, 1.0))
+}
+
+fn check(what: &'static str, x: &[f64], y: &[f64]) -> Result<()> {
+    if x.len() != y.len() {
+        return Err(Error::shape(what, "two lists of one length", format!("{} and {}", x.len(), y.len())));
+    }
     check_finite(what, x)?;
     check_finite(what, y)?;
-    if x.len() < 2 {
-        return Err(too_few(what, x.len()));
+    match x.len() {
+        0 | 1 => Err(too_few(what, x.len())),
+        _ => Ok(()),
     }
-    Ok((direction(what, x)?, direction(what, y)?))
 }
 
 /// dρ/dx for unit directions, x's deviations having length `norm`.

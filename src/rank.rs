@@ -89,7 +89,7 @@ pub fn rank(values: &[f64], ties: Ties) -> Result<Vec<f64>> {
 /// let x = reloss::Dev::default().tensor_from_vec(vec![30.0, 10.0, 20.0, 0.2, 0.1, 0.1], (2, 3));
 /// let ranks = soft_rank(x.leaky_trace(), &SoftSort::default())?;
 /// let shown: Vec<f32> = ranks.as_vec().iter().map(|r| (r * 10.0).round() / 10.0).collect();
-/// assert_eq!(shown, [3.0, 1.0, 2.0, 2.5, 1.8, 1.8]);
+/// assert_eq!(shown, [3.0, 1.0, 2.0, 2.2, 1.9, 1.9]);
 /// // The sum of ranks is fixed: its gradient vanishes.
 /// let gradients = ranks.sum::<(), _>().backward();
 /// assert!(gradients.get(&x).as_vec().iter().all(|g| g.abs() < 1e-4));
@@ -101,5 +101,8 @@ pub fn rank(values: &[f64], ties: Ties) -> Result<Vec<f64>> {
 pub fn soft_rank<T: Tape<f32, Dev>>(x: Matrix<T>, soft: &SoftSort) -> Result<Matrix<T>> {
     let shape = *x.shape();
     soft.check("soft_rank", shape)?;
-    sort::ranks_of_rows("soft_rank", x, soft)
+    #[cfg(not(feature = "cuda"))]
+    return sort::apply("soft_rank", sort::NetworkOp::ranks(soft, shape.1), x, shape);
+    #[cfg(feature = "cuda")]
+    return sort::composed::soft_rank(x, soft);
 }

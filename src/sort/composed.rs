@@ -6,7 +6,7 @@
 use dfdx::prelude::*;
 
 use super::network::Layer;
-use super::{Relaxation, SoftSort};
+use super::{Matrices, Relaxation, SoftSort};
 use crate::error::{check_finite, Error, Result};
 use crate::ops::fast_math::{ATAN, ERFC};
 use crate::{Dev, Matrix};
@@ -78,10 +78,7 @@ pub fn soft_rank<T: Tape<f32, Dev>>(x: Matrix<T>, soft: &SoftSort) -> Result<Mat
 /// assert_eq!(composed::soft_permutation(x, &soft)?.as_vec(), [0.25, 0.75, 0.75, 0.25]);
 /// # Ok::<(), reloss::Error>(())
 /// ```
-pub fn soft_permutation<T: Tape<f32, Dev>>(
-    x: Matrix<T>,
-    soft: &SoftSort,
-) -> Result<Tensor<(usize, usize, usize), f32, Dev, T>> {
+pub fn soft_permutation<T: Tape<f32, Dev>>(x: Matrix<T>, soft: &SoftSort) -> Result<Matrices<T>> {
     let (run, mut tape) = Run::new("soft_permutation", x, soft)?;
     let (rows, n) = *run.sorted.shape();
     let mut inputs = Vec::with_capacity(n);
@@ -110,6 +107,9 @@ impl Run {
         soft.check(op, (rows, n))?;
         check_finite(op, &x.as_vec())?;
         let (mut sorted, mut tape) = x.split_tape();
+        // A single value meets no comparator: its gradient is 0, but it is there.
+        let input = sorted.clone();
+        tape.add_backward_op(move |gradients| gradients.try_alloc_for(&input));
         let (mut stages, mut weights) = (Vec::new(), Vec::new());
         for layer in soft.network.plan(n).iter().filter(|layer| layer.len() > 0) {
             let stage = Stage::new(sorted.device(), layer, n)?;

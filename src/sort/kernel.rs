@@ -103,6 +103,13 @@ per_level! {
 }
 
 per_level! {
+    /// [`push`] that multiplies each comparator's gap by the difference there: the weights' gradients, in place.
+    push_onto_gaps = push_onto_gaps_body(
+        plan: &Plan, keep: &[R], x: &mut [R], gaps: &mut [R], scratch: &mut [R],
+    )
+}
+
+per_level! {
     /// [`push`] that adds difference·gap of each comparator to `weight_gradients`.
     push_with_gaps = push_with_gaps_body(
         plan: &Plan, keep: &[R], x: &mut [R], gaps: &[R], weight_gradients: &mut [R], scratch: &mut [R],
@@ -212,6 +219,23 @@ fn push_body<R: Real>(plan: &Plan, keep: &[R], x: &mut [R], scratch: &mut [R]) {
         let keep = blocks(&keep[index * plan.width..(index + 1) * plan.width]);
         for ((a, b), keep) in blocks_mut(a).iter_mut().zip(blocks_mut(b)).zip(keep) {
             for i in 0..LANES {
+                (a[i], b[i]) = mixed(keep[i], a[i], b[i]);
+            }
+        }
+        scatter(layer, a, b, x);
+    }
+}
+
+#[inline(always)]
+fn push_onto_gaps_body<R: Real>(plan: &Plan, keep: &[R], x: &mut [R], gaps: &mut [R], scratch: &mut [R]) {
+    let (a, b) = scratch.split_at_mut(plan.width);
+    for (index, layer) in plan.layers.iter().enumerate() {
+        gather(layer, x, a, b);
+        let cells = index * plan.width..(index + 1) * plan.width;
+        let stored = blocks(&keep[cells.clone()]).iter().zip(blocks_mut(&mut gaps[cells]));
+        for ((a, b), (keep, gap)) in blocks_mut(a).iter_mut().zip(blocks_mut(b)).zip(stored) {
+            for i in 0..LANES {
+                gap[i] = (a[i] - b[i]) * gap[i];
                 (a[i], b[i]) = mixed(keep[i], a[i], b[i]);
             }
         }

@@ -22,13 +22,16 @@ pub use relaxation::Relaxation;
 pub(crate) use fused::{apply, RowOp};
 #[cfg(not(feature = "cuda"))]
 pub(crate) use row::NetworkOp;
-pub(crate) use row::Output;
+use row::Output;
 
-use dfdx::prelude::{HasShape, Tape, Tensor};
+use dfdx::prelude::{HasShape, NoneTape, Tape, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{check_finite, Error, Result};
 use crate::{Dev, Matrix};
+
+/// One square matrix per row: shape (rows, n, n); `T` is its tape.
+pub type Matrices<T = NoneTape> = Tensor<(usize, usize, usize), f32, Dev, T>;
 
 /// How to soften sorting: the network, the relaxation of its comparators, and the steepness.
 ///
@@ -44,7 +47,8 @@ use crate::{Dev, Matrix};
 /// let soft = SoftSort { relaxation: Relaxation::Cauchy, ..SoftSort::default() };
 /// assert_eq!((soft.network, soft.steepness), (Network::Bitonic, 5.0));
 /// let ranks = soft.ranks(&[0.3, -1.2, 0.8])?;
-/// assert_eq!(ranks.map(|r| (r * 100.0).round() / 100.0), [2.01, 1.09, 2.9]);
+/// let rounded: Vec<f64> = ranks.iter().map(|r| (r * 100.0).round() / 100.0).collect();
+/// assert_eq!(rounded, [2.07, 1.11, 2.82]);
 /// # Ok::<(), reloss::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -245,7 +249,7 @@ pub fn soft_sort<T: Tape<f32, Dev>>(x: Matrix<T>, soft: &SoftSort) -> Result<Mat
     let shape = *x.shape();
     soft.check("soft_sort", shape)?;
     #[cfg(not(feature = "cuda"))]
-    return apply("soft_sort", NetworkOp::new(soft, Output::Values, shape.1), x, shape);
+    return apply("soft_sort", NetworkOp::values(soft, shape.1), x, shape);
     #[cfg(feature = "cuda")]
     return composed::soft_sort(x, soft);
 }
@@ -273,27 +277,11 @@ pub fn soft_sort<T: Tape<f32, Dev>>(x: Matrix<T>, soft: &SoftSort) -> Result<Mat
 ///
 /// # Reference
 /// As [`soft_sort`].
-pub fn soft_permutation<T: Tape<f32, Dev>>(
-    x: Matrix<T>,
-    soft: &SoftSort,
-) -> Result<Tensor<(usize, usize, usize), f32, Dev, T>> {
+pub fn soft_permutation<T: Tape<f32, Dev>>(x: Matrix<T>, soft: &SoftSort) -> Result<Matrices<T>> {
     let (rows, n) = *x.shape();
     soft.check("soft_permutation", (rows, n))?;
     #[cfg(not(feature = "cuda"))]
-    return apply("soft_permutation", NetworkOp::new(soft, Output::Permutation, n), x, (rows, n, n));
+    return apply("soft_permutation", NetworkOp::permutation(soft, n), x, (rows, n, n));
     #[cfg(feature = "cuda")]
     return composed::soft_permutation(x, soft);
-}
-
-/// Soft ranks of every row: the fused form where there is one.
-pub(crate) fn ranks_of_rows<T: Tape<f32, Dev>>(
-    op: &'static str,
-    x: Matrix<T>,
-    soft: &SoftSort,
-) -> Result<Matrix<T>> {
-    let shape = *x.shape();
-    #[cfg(not(feature = "cuda"))]
-    return apply(op, NetworkOp::new(soft, Output::Ranks, shape.1), x, shape);
-    #[cfg(feature = "cuda")]
-    return composed::soft_rank(x, soft);
 }

@@ -87,37 +87,34 @@ pub(crate) fn backward<R: Real>(
     let level = Level::detect();
     let RowTrace { weights, mut gaps } = trace;
     let mut scratch = plan.scratch();
-    let mut on_weights = vec![R::default(); plan.cells()];
-    match output {
-        Output::Values => gradient.copy_from_slice(cotangent),
+    let keep = &weights.keep;
+    let on_weights = match output {
+        Output::Values => {
+            gradient.copy_from_slice(cotangent);
+            vec![R::default(); plan.cells()]
+        }
         Output::Ranks => {
             gradient.copy_from_slice(cotangent);
-            kernel::push_with_gaps(
-                level,
-                plan,
-                &weights.keep,
-                gradient,
-                &gaps,
-                &mut on_weights,
-                &mut scratch,
-            );
+            kernel::push_onto_gaps(level, plan, keep, gradient, &mut gaps, &mut scratch);
             gradient.fill(R::default());
+            gaps
         }
         Output::Permutation => {
             // Row i of P is e_i·P: u starts as the unit vector, c is the cotangent's row.
+            let mut on_weights = vec![R::default(); plan.cells()];
             gaps.resize(plan.cells(), R::default());
             let mut pulled = vec![R::default(); plan.n];
             for (i, row) in cotangent.chunks_exact(plan.n).enumerate() {
                 pulled.copy_from_slice(row);
-                kernel::pull_back(level, plan, &weights.keep, &mut pulled, &mut gaps, &mut scratch);
+                kernel::pull_back(level, plan, keep, &mut pulled, &mut gaps, &mut scratch);
                 gradient.fill(R::default());
                 gradient[i] = R::of(1.0);
-                let keep = &weights.keep;
                 kernel::push_with_gaps(level, plan, keep, gradient, &gaps, &mut on_weights, &mut scratch);
             }
             gradient.fill(R::default());
+            on_weights
         }
-    }
+    };
     kernel::value_gradients(level, plan, &weights, &on_weights, gradient, &mut scratch);
 }
 
@@ -138,7 +135,19 @@ mod op {
     }
 
     impl NetworkOp {
-        pub(crate) fn new(soft: &SoftSort, output: Output, n: usize) -> Self {
+        pub(crate) fn values(soft: &SoftSort, n: usize) -> Self {
+            Self::new(soft, Output::Values, n)
+        }
+
+        pub(crate) fn ranks(soft: &SoftSort, n: usize) -> Self {
+            Self::new(soft, Output::Ranks, n)
+        }
+
+        pub(crate) fn permutation(soft: &SoftSort, n: usize) -> Self {
+            Self::new(soft, Output::Permutation, n)
+        }
+
+        fn new(soft: &SoftSort, output: Output, n: usize) -> Self {
             Self { plan: Plan::new(soft.network, n), soft: *soft, output }
         }
     }

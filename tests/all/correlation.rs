@@ -1,0 +1,204 @@
+//! Exact and soft correlations.
+
+use dfdx::prelude::*;
+use proptest::prelude::*;
+use reloss::correlation::{pearson, pearson_gradient, soft_spearman, soft_spearman_composed, spearman};
+use reloss::rank::{rank, Ties};
+use reloss::sort::{Network, Relaxation, SoftSort};
+use reloss::{Dev, Error, Matrix, Scalar, Tape};
+
+use crate::sort::{golden, matrix, numbers, scattered};
+use crate::support::{assert_close, wide};
+
+#[test]
+fn exact_correlations_have_hand_derived_values() {
+    // Deviations (-1, 0, 1) and (-1, 1, 0): 1/(√2·√2).
+    assert_close(&[pearson(&[1.0, 2.0, 3.0], &[0.0, 2.0, 1.0]).unwrap()], &[0.5], 1e-15);
+    // Ranks (3, 4, 2, 1) and (1, 2.5, 2.5, 4): a tie that ordinal ranks get wrong (-0.8).
+    let (x, y) = ([5.05, 6.75, 3.21, 2.66], [1.65, 2.64, 2.64, 6.95]);
+    assert_close(&[spearman(&x, &y).unwrap()], &[-2.0 / 10.0_f64.sqrt()], 1e-15);
+    assert_eq!(spearman(&[1.0, 2.0], &[5.0, 3.0]).unwrap(), -1.0);
+}
+
+#[test]
+fn exact_correlations_survive_large_offsets_and_scales() {
+    let (x, y) = (scattered(50, 1), scattered(50, 2));
+    let want = pearson(&x, &y).unwrap();
+    let moved = |scale: f64, offset: f64| x.iter().map(|v| v * scale + offset).collect::<Vec<_>>();
+    assert_close(&[pearson(&moved(1.0, 1e8), &y).unwrap()], &[want], 1e-7);
+    assert_close(&[pearson(&moved(1e300, 0.0), &y).unwrap()], &[want], 1e-13);
+    assert_close(&[pearson(&moved(1e-300, 0.0), &y).unwrap()], &[want], 1e-13);
+    assert_close(&[pearson(&[f64::MAX, f64::MIN, 0.0], &[1.0, -1.0, 0.0]).unwrap()], &[1.0], 1e-15);
+}
+
+#[test]
+fn pearson_gradient_matches_finite_differences() {
+    let (x, y) = (scattered(9, 3), scattered(9, 4));
+    let h = 1e-6;
+    let slope = |i: usize| {
+        let at = |step: f64| {
+            let mut moved = x.clone();
+            moved[i] += step;
+            pearson(&moved, &y).unwrap()
+        };
+        (at(h) - at(-h)) / (2.0 * h)
+    };
+    let want: Vec<f64> = (0..9).map(slope).collect();
+    assert_close(&pearson_gradient(&x, &y).unwrap(), &want, 1e-9);
+}
+
+type Soft = fn(Matrix<Tape>, &[f64], &SoftSort) -> reloss::Result<Scalar<Tape>>;
+const FORMS: [Soft; 2] = [soft_spearman, soft_spearman_composed];
+
+fn value_and_gradient(form: Soft, x: &[f64], other: &[f64], soft: &SoftSort) -> (f64, Vec<f64>) {
+    let x = matrix(x, 1);
+    let rho = form(x.leaky_trace(), other, soft).unwrap();
+    let value = f64::from(rho.array());
+    (value, wide(&rho.backward().get(&x).as_vec()))
+}
+
+#[test]
+fn golden_spearman_soft_and_hard() {
+    let golden = golden();
+    let case = &golden["correlation"];
+    let (x, other) = (numbers(&case["values"]), numbers(&case["other"]));
+    let number = |name: &str| case[name].as_f64().unwrap();
+    assert_close(&[spearman(&x, &other).unwrap()], &[number("spearman")], 1e-12);
+    // The released script ranks unscaled values: f64 slices put together the same way.
+    let soft = SoftSort::default();
+    let (ranks, hard) = (soft.ranks(&x).unwrap(), rank(&other, Ties::Average).unwrap());
+    assert_close(&[pearson(&ranks, &hard).unwrap()], &[number("unscaled")], 1e-12);
+    let gradient = soft.ranks_gradient(&x, &pearson_gradient(&ranks, &hard).unwrap()).unwrap();
+    assert_close(&gradient, &numbers(&case["unscaled_gradient"]), 1e-8);
+    for form in FORMS {
+        let (value, gradient) = value_and_gradient(form, &x, &other, &soft);
+        assert_close(&[value], &[number("standardised")], 1e-6);
+        assert_close(&gradient, &numbers(&case["standardised_gradient"]), 1e-5);
+    }
+}
+
+/// The same in f64 from slices.
+fn reference(x: &[f64], other: &[f64], soft: &SoftSort) -> f64 {
+    let n = x.len() as f64;
+    let mean = x.iter().sum::<f64>() / n;
+    let spread = (x.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt();
+    let z: Vec<f64> = x.iter().map(|v| (v - mean) / spread).collect();
+    pearson(&soft.ranks(&z).unwrap(), &rank(other, Ties::Average).unwrap()).unwrap()
+}
+
+#[test]
+fn soft_spearman_gradient_matches_finite_differences() {
+    for network in [Network::Bitonic, Network::OddEven] {
+        for relaxation in Relaxation::ALL {
+            for n in [2, 3, 5, 8, 13, 16, 33] {
+                let soft = SoftSort { network, relaxation, steepness: 4.0 };
+                let x: Vec<f64> = scattered(n, 7).iter().map(|&v| f64::from(v as f32)).collect();
+                let other = scattered(n, 8);
+                let slope = |i: usize| {
+                    let at = |step: f64| {
+                        let mut moved = x.clone();
+                        moved[i] += step;
+                        reference(&moved, &other, &soft)
+                    };
+                    (at(1e-6) - at(-1e-6)) / 2e-6
+                };
+                let want: Vec<f64> = (0..n).map(slope).collect();
+                let scale = want.iter().fold(1.0_f64, |m, g| m.max(g.abs()));
+                for form in FORMS {
+                    let (value, gradient) = value_and_gradient(form, &x, &other, &soft);
+                    assert_close(&[value], &[reference(&x, &other, &soft)], 2e-6);
+                    assert_close(&gradient, &want, 5e-5 * scale);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn soft_spearman_does_not_depend_on_the_scale() {
+    let (x, other) = (scattered(20, 1), scattered(20, 2));
+    let soft = SoftSort::default();
+    let (want, on_x) = value_and_gradient(soft_spearman, &x, &other, &soft);
+    for scale in [1e-30, 1e-6, 1e6, 1e30] {
+        let scaled: Vec<f64> = x.iter().map(|v| v * scale).collect();
+        let (got, on_scaled) = value_and_gradient(soft_spearman, &scaled, &other, &soft);
+        assert_close(&[got], &[want], 1e-5);
+        let back: Vec<f64> = on_scaled.iter().map(|g| g * scale).collect();
+        assert_close(&back, &on_x, 1e-4);
+    }
+}
+
+#[test]
+fn ranks_and_values_of_the_other_side_count_the_same() {
+    let (x, other) = (matrix(&scattered(10, 1), 1), scattered(10, 2));
+    let soft = SoftSort::default();
+    let by_value = soft_spearman(x.clone(), &other, &soft).unwrap().array();
+    let by_rank = soft_spearman(x, &rank(&other, Ties::Average).unwrap(), &soft).unwrap().array();
+    assert_eq!(by_value, by_rank);
+}
+
+#[test]
+fn what_is_undefined_is_an_error() {
+    let soft = SoftSort::default();
+    assert!(matches!(pearson(&[1.0], &[1.0]), Err(Error::Undefined { .. })));
+    assert!(matches!(pearson(&[], &[]), Err(Error::Undefined { .. })));
+    assert!(matches!(pearson(&[0.1; 3], &[1.0, 2.0, 3.0]), Err(Error::Undefined { .. })));
+    assert!(matches!(spearman(&[1.0; 4], &[1.0, 2.0, 3.0, 4.0]), Err(Error::Undefined { .. })));
+    assert!(matches!(spearman(&[1.0], &[1.0, 2.0]), Err(Error::Shape { .. })));
+    assert!(matches!(pearson(&[1.0, f64::NAN], &[1.0, 2.0]), Err(Error::NotFinite { index: 1, .. })));
+    for form in FORMS {
+        let call =
+            |x: &[f64], other: &[f64]| form(matrix(x, 1).leaky_traced(), other, &soft).map(|r| r.array());
+        assert!(matches!(call(&[0.3; 5], &[1.0, 2.0, 3.0, 4.0, 5.0]), Err(Error::Undefined { .. })));
+        assert!(matches!(call(&[1.0, 2.0], &[3.0, 3.0]), Err(Error::Undefined { .. })));
+        assert!(matches!(call(&[1e-45, 0.0], &[1.0, 2.0]), Err(Error::Undefined { .. })));
+        assert!(matches!(call(&[1.0], &[1.0]), Err(Error::Undefined { .. })));
+        assert!(matches!(call(&[1.0, 2.0], &[1.0]), Err(Error::Shape { .. })));
+        assert!(matches!(call(&[1.0, f64::INFINITY], &[1.0, 2.0]), Err(Error::NotFinite { index: 1, .. })));
+        assert!(matches!(call(&[1.0, 2.0], &[1.0, f64::NAN]), Err(Error::NotFinite { index: 1, .. })));
+        let two_rows = Dev::default().tensor_from_vec(vec![1.0; 4], (2, 2)).leaky_traced();
+        assert!(matches!(form(two_rows, &[1.0, 2.0], &soft), Err(Error::Shape { .. })));
+        let flat = SoftSort { steepness: 1e-30, ..soft };
+        let equal = form(matrix(&[1.0, 2.0], 1).leaky_traced(), &[1.0, 2.0], &flat);
+        assert!(matches!(equal, Err(Error::Undefined { .. })));
+    }
+}
+
+#[test]
+fn extremes_have_finite_gradients() {
+    let lists: [&[f64]; 5] = [
+        &[1e30, -1e30, 0.0, 1e30],
+        &[f32::MAX as f64, f32::MIN as f64, 0.0, 1.0],
+        &[2e-38, -2e-38, 0.0, 4e-38],
+        &[1.0, 1.0, 1.0, 1.0 + f32::EPSILON as f64],
+        &[0.0, 0.0, 0.0, 1.0],
+    ];
+    for relaxation in Relaxation::ALL {
+        for steepness in [1e-2, 5.0, 1e12] {
+            let soft = SoftSort { relaxation, steepness, ..SoftSort::default() };
+            for list in lists {
+                let (value, gradient) = value_and_gradient(soft_spearman, list, &[1.0, 3.0, 2.0, 2.0], &soft);
+                assert!(value.abs() <= 1.0 && gradient.iter().all(|g| g.is_finite()), "{soft:?} {list:?}");
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn correlations_are_bounded_symmetric_and_scale_free(
+        pairs in prop::collection::vec((-1e3_f64..1e3, -1e3_f64..1e3), 3..30),
+        scale in 0.1_f64..10.0,
+    ) {
+        let (x, y): (Vec<f64>, Vec<f64>) = pairs.into_iter().unzip();
+        for f in [pearson, spearman] {
+            let rho = f(&x, &y).unwrap();
+            prop_assert!(rho.abs() <= 1.0);
+            let scaled: Vec<f64> = y.iter().map(|v| v * scale + 3.0).collect();
+            let mirrored: Vec<f64> = y.iter().map(|v| -v).collect();
+            assert_close(&[f(&y, &x).unwrap(), f(&x, &scaled).unwrap(), -f(&x, &mirrored).unwrap()], &[rho; 3], 1e-9);
+        }
+        let squashed: Vec<f64> = x.iter().map(|v| v.cbrt()).collect();
+        prop_assert_eq!(spearman(&squashed, &y).unwrap(), spearman(&x, &y).unwrap());
+    }
+}
