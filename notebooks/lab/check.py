@@ -12,6 +12,7 @@ from pathlib import Path
 
 SENTINEL = "end of the notebook"
 EXPECTED_FAILURE = "raises-exception"
+LINES = 8
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -21,16 +22,21 @@ def text_of(value):
 
 
 def failures(cell):
-    """Returns what went wrong in one executed code cell, one message a failed output."""
+    """Returns what went wrong in one executed code cell, an error or what stands on stderr."""
     found = []
+    messages = []
     for output in cell.get("outputs", []):
         kind = output["output_type"]
         if kind == "error":
             trace = "\n".join(output.get("traceback", [])) or output.get("evalue", "")
             found.append("error: " + COLOURS.sub("", trace).strip())
         elif kind == "stream" and output["name"] == "stderr":
-            message = COLOURS.sub("", text_of(output["text"])).strip()
-            found.append(("panic: " if "panicked at" in message else "message on stderr: ") + message)
+            messages.append(text_of(output["text"]))
+    lines = COLOURS.sub("", "".join(messages)).strip().splitlines()
+    if messages:
+        kind = "panic" if any("panicked at" in line for line in lines) else "message on stderr"
+        # The rest of a long one is a backtrace, to be read in the executed notebook.
+        found.append(f"{kind}: " + "\n".join(lines[:LINES] + ["..."] * (len(lines) > LINES)))
     return found
 
 
@@ -66,7 +72,7 @@ def problems(notebook):
     found = []
     for number, cell in enumerate(cells, 1):
         if cell.get("execution_count") is None:
-            return [*found, f"{place(number, cell)}: was not executed, nor what follows"]
+            return found or [f"{place(number, cell)}: was not executed, nor what follows"]
         found += problems_of_cell(number, cell)
     if not cells:
         found.append("there is no code cell")

@@ -1,6 +1,7 @@
 """Executes notebooks without a browser and checks what came out; called by `lab.sh --run`."""
 
 import argparse
+import signal
 import sys
 import time
 from pathlib import Path
@@ -24,6 +25,7 @@ def execute(notebook, timeout):
         startup_timeout=120,
         kernel_name="rust",
         record_timing=False,
+        coalesce_streams=True,
         resources={"metadata": {"path": str(NOTEBOOKS)}},
     )
     number = 0
@@ -100,5 +102,12 @@ def main():
     return 1 if failed else 0
 
 
+def stop(number, _frame):
+    """Ends the run by an exception, which shuts the kernel down on its way."""
+    sys.exit(128 + number)
+
+
 if __name__ == "__main__":
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
     sys.exit(main())

@@ -51,6 +51,13 @@ class Problems(unittest.TestCase):
     def test_panic(self):
         self.assert_problems([cell("let a = v[9];\na", PANIC), SENTINEL], ["code cell 1 `let a = v[9];`", "panic: thread"])
 
+    def test_a_backtrace_in_many_outputs_is_one_problem(self):
+        trace = [stream("stderr", f"{frame}: run_user_code\n") for frame in range(50)]
+        self.assert_problems([cell("v[9]", PANIC, *trace), SENTINEL], ["panic: thread", "\n..."])
+
+    def test_silent_failure_on_stderr(self):
+        self.assert_problems([cell("fail()?", stream("stderr", "\n")), SENTINEL], ["message on stderr"])
+
     def test_error_by_question_mark(self):
         self.assert_problems([cell("1"), cell("read()?", QUESTION_MARK), SENTINEL], ["code cell 2 `read()?`", "os error 2"])
 
