@@ -1,1 +1,110 @@
-//! TODO-doc
+//! Losses a model can be trained with: one trait, and the originals the paper compares with.
+
+use dfdx::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::metric::Scores;
+use crate::ops::{device, matrix, scalar, target_probability};
+use crate::{Matrix, Scalar, Tape};
+
+/// A differentiable loss of a batch of predictions against its targets.
+///
+/// Cross-entropy, a learned surrogate and every baseline are the same thing to a training loop,
+/// so a comparison is one loop over `&dyn Loss`. `Target` is a slice of class labels unless a
+/// task says otherwise.
+pub trait Loss<Target: ?Sized = [usize]> {
+    /// The name in tables and result files, in snake case.
+    fn name(&self) -> String;
+
+    /// The mean loss of the batch, recorded on the prediction's tape.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for targets that do not fit, [`Error::NotFinite`] for predictions that
+    /// are not finite.
+    fn loss(&self, prediction: Matrix<Tape>, target: &Target) -> Result<Scalar<Tape>>;
+}
+
+/// The value of a loss on a batch of class scores, without gradients.
+///
+/// # Errors
+/// As [`Loss::loss`].
+///
+/// # Example
+/// ```
+/// use reloss::loss::{value, CrossEntropy};
+/// use reloss::metric::Scores;
+/// let even = Scores::new(vec![0.0, 0.0], 2)?;
+/// assert!((value(&CrossEntropy::default(), &even, &[1])? - 0.5f64.ln().abs()).abs() < 1e-6);
+/// # Ok::<(), reloss::Error>(())
+/// ```
+pub fn value(loss: &dyn Loss, scores: &Scores, labels: &[usize]) -> Result<f64> {
+    let logits = matrix(scores.values().to_vec(), scores.rows(), scores.classes())?;
+    Ok(scalar(&loss.loss(logits.leaky_traced(), labels)?) as f64)
+}
+
+/// Cross-entropy of softmax logits, mean over the batch.
+///
+/// # Example
+/// See [`value`].
+#[derive(Debug, Clone, Default)]
+pub struct CrossEntropy {
+    /// A weight per class (the batch mean is weighted, as in PyTorch); equal when absent.
+    pub class_weights: Option<Vec<f32>>,
+}
+
+impl CrossEntropy {
+    /// Weights inversely proportional to how often each class occurs, scikit-learn's "balanced".
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] when a class does not occur, [`Error::Shape`] for a label out of range.
+    pub fn balanced(labels: &[usize], classes: usize) -> Result<Self> {
+        let counts = crate::metric::class_counts(labels, classes)?;
+        if let Some(class) = counts.iter().position(|&c| c == 0) {
+            return Err(Error::parameter("class_weights", format!("class {class} does not occur")));
+        }
+        let weights = counts.iter().map(|&c| labels.len() as f32 / (classes * c) as f32);
+        Ok(Self { class_weights: Some(weights.collect()) })
+    }
+}
+
+impl Loss for CrossEntropy {
+    fn name(&self) -> String {
+        if self.class_weights.is_some() { "cross_entropy_weighted" } else { "cross_entropy" }.to_string()
+    }
+
+    fn loss(&self, logits: Matrix<Tape>, labels: &[usize]) -> Result<Scalar<Tape>> {
+        let &(rows, classes) = logits.shape();
+        crate::ops::check_batch("cross_entropy", &logits, labels)?;
+        let weights: Vec<f32> = match &self.class_weights {
+            Some(w) if w.len() != classes => {
+                return Err(Error::shape("cross_entropy", format!("{classes} class weights"), w.len()))
+            }
+            Some(w) => labels.iter().map(|&label| w[label]).collect(),
+            None => vec![1.0; rows],
+        };
+        let total: f32 = weights.iter().sum();
+        let weights = device().try_tensor_from_vec(weights, (rows,))?;
+        let index = device().try_tensor_from_vec(labels.to_vec(), (rows,))?;
+        let log_p = logits.try_log_softmax::<Axis<1>>()?.try_select(index)?;
+        Ok(log_p.try_mul(weights)?.try_sum()?.try_div(-total)?)
+    }
+}
+
+/// Mean absolute error of the label's probability, `1 - p`: bounded, so robust to wrong labels.
+///
+/// # Reference
+/// Ghosh, Kumar, Sastry, "Robust Loss Functions under Label Noise for Deep Neural Networks",
+/// AAAI 2017 (up to their factor 2).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MeanAbsoluteError;
+
+impl Loss for MeanAbsoluteError {
+    fn name(&self) -> String {
+        "mean_absolute_error".to_string()
+    }
+
+    fn loss(&self, logits: Matrix<Tape>, labels: &[usize]) -> Result<Scalar<Tape>> {
+        let p = target_probability(logits, labels, 1.0)?;
+        Ok(p.try_mean()?.try_negate()?.try_add(1.0)?)
+    }
+}

@@ -1,1 +1,311 @@
-//! TODO-doc
+//! Predictions of all qualities, to learn a loss from.
+
+use rand::Rng;
+use rand_chacha::rand_core::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::metric::{Metric, Scores};
+
+/// One sample of the correlation: a batch of predictions with its metric.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// The predictions.
+    pub scores: Scores,
+    /// Their labels.
+    pub labels: Vec<usize>,
+    /// The metric of the batch.
+    pub metric: f64,
+}
+
+/// Logits stored while a model trains, so that all qualities occur, with their true labels.
+#[derive(Debug, Clone)]
+pub struct Store {
+    values: Vec<f32>,
+    labels: Vec<usize>,
+    classes: usize,
+    /// Rows by the class they predict, for samples of chosen class frequencies.
+    by_prediction: Vec<Vec<usize>>,
+}
+
+impl Store {
+    /// A store of a first batch of predictions.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for labels that do not fit the scores.
+    pub fn new(scores: Scores, labels: Vec<usize>) -> Result<Self> {
+        let classes = scores.classes();
+        let mut store =
+            Self { values: Vec::new(), labels: Vec::new(), classes, by_prediction: vec![Vec::new(); classes] };
+        store.append(scores, labels)?;
+        Ok(store)
+    }
+
+    /// Adds a batch of predictions.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for labels that do not fit the scores, or another number of classes.
+    pub fn append(&mut self, scores: Scores, labels: Vec<usize>) -> Result<()> {
+        if scores.classes() != self.classes {
+            return Err(Error::shape("store", format!("{} classes", self.classes), scores.classes()));
+        }
+        scores.check("store", &labels)?;
+        for i in 0..scores.rows() {
+            self.by_prediction[scores.argmax(i)].push(self.labels.len() + i);
+        }
+        self.values.extend_from_slice(scores.values());
+        self.labels.extend(labels);
+        Ok(())
+    }
+
+    /// How many predictions.
+    pub fn rows(&self) -> usize {
+        self.labels.len()
+    }
+
+    fn row(&self, i: usize) -> &[f32] {
+        &self.values[i * self.classes..(i + 1) * self.classes]
+    }
+}
+
+/// Where predictions come from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// Rows drawn from a store, with replacement.
+    Stored(Store),
+    /// Normal logits of this many classes; each sample has a standard deviation of its own,
+    /// log-uniform on [1/4, 8], from undecided to sure.
+    Random(usize),
+    /// A sample is random with this probability, stored otherwise.
+    Mixed(Store, f64),
+}
+
+/// What the labels of a sample are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Labels {
+    /// The stored ones (random predictions get uniform random labels).
+    True,
+    /// The predicted classes for the first ⌊u · rows⌋ rows, u uniform on [0, 1), random classes for
+    /// the rest: accuracy covers [0, 1] evenly. As in the released code.
+    Cover,
+    /// As `Cover`, with class frequencies that thin out exponentially, the most frequent up to this
+    /// many times the least, and a keep rate per class around the sample's u: macro averages
+    /// cover their range, and what is right differs between frequent and rare classes.
+    LongTail(f64),
+}
+
+/// Draws samples: predictions, labels and the metric of each.
+///
+/// # Example
+/// ```
+/// use reloss::metric::TopK;
+/// use reloss::sampler::{Coverage, Sampler};
+/// let samples = Sampler::random(10).draw(&TopK::ACCURACY, 500, 0)?;
+/// let coverage = Coverage::of(&samples)?;
+/// assert!(coverage.lowest < 0.15 && coverage.highest > 0.9);
+/// # Ok::<(), reloss::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Sampler {
+    /// Where predictions come from.
+    pub source: Source,
+    /// What their labels are.
+    pub labels: Labels,
+    /// Predictions in a sample; 64 ("ours": half the released code's, as good and faster).
+    pub rows: usize,
+}
+
+/// A generator of its own for each (seed, index): draws do not depend on threads.
+fn generator(seed: u64, index: u64) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(index);
+    rng
+}
+
+impl Sampler {
+    /// Stored predictions, relabelled to cover the metric's range.
+    pub fn stored(store: Store) -> Self {
+        Self { source: Source::Stored(store), labels: Labels::Cover, rows: 64 }
+    }
+
+    /// Random predictions over a number of classes: needs no model at all.
+    pub fn random(classes: usize) -> Self {
+        Self { source: Source::Random(classes), labels: Labels::Cover, rows: 64 }
+    }
+
+    /// Stored and, with probability `random`, random samples.
+    pub fn mixed(store: Store, random: f64) -> Self {
+        Self { source: Source::Mixed(store, random), labels: Labels::Cover, rows: 64 }
+    }
+
+    fn check(&self) -> Result<()> {
+        let (classes, random) = match &self.source {
+            Source::Stored(store) => (store.classes, 0.0),
+            Source::Random(classes) => (*classes, 1.0),
+            Source::Mixed(store, random) => (store.classes, *random),
+        };
+        if classes < 2 {
+            return Err(Error::parameter("classes", format!("a sampler needs two or more, not {classes}")));
+        }
+        if self.rows == 0 {
+            return Err(Error::parameter("rows", "a sample needs one row or more"));
+        }
+        if !(0.0..=1.0).contains(&random) {
+            return Err(Error::parameter("mixed", format!("{random} is not a probability")));
+        }
+        match self.labels {
+            Labels::LongTail(most) if !(most >= 1.0 && most.is_finite()) => {
+                Err(Error::parameter("long tail", format!("{most}: the ratio of class frequencies is 1 or more")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// `count` samples and their metrics; the same for the same seed, whatever the threads.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for options out of range, and what the metric has to say.
+    pub fn draw(&self, metric: &dyn Metric, count: usize, seed: u64) -> Result<Vec<Sample>> {
+        self.check()?;
+        (0..count).into_par_iter().map(|i| self.sample(metric, &mut generator(seed, i as u64))).collect()
+    }
+
+    fn sample(&self, metric: &dyn Metric, rng: &mut ChaCha8Rng) -> Result<Sample> {
+        let (store, random) = match &self.source {
+            Source::Stored(store) => (Some(store), 0.0),
+            Source::Random(_) => (None, 1.0),
+            Source::Mixed(store, random) => (Some(store), *random),
+        };
+        let store = store.filter(|_| random < 1.0 && rng.gen::<f64>() >= random);
+        let classes = match &self.source {
+            Source::Stored(store) | Source::Mixed(store, _) => store.classes,
+            Source::Random(classes) => *classes,
+        };
+        let tail = match self.labels {
+            Labels::LongTail(most) => Some(Tail::draw(classes, most, rng)),
+            _ => None,
+        };
+        let (values, truth) = self.predictions(store, classes, tail.as_ref(), rng);
+        let scores = Scores::new(values, classes)?;
+        let labels = match (self.labels, &tail) {
+            (Labels::True, _) => truth,
+            (_, None) => {
+                let kept = (rng.gen::<f64>() * self.rows as f64) as usize;
+                (0..self.rows).map(|i| if i < kept { scores.argmax(i) } else { rng.gen_range(0..classes) }).collect()
+            }
+            (_, Some(tail)) => (0..self.rows).map(|i| tail.relabel(scores.argmax(i), rng)).collect(),
+        };
+        Ok(Sample { metric: metric.value(&scores, &labels)?, scores, labels })
+    }
+
+    /// Row-major scores with their true labels.
+    fn predictions(
+        &self,
+        store: Option<&Store>,
+        classes: usize,
+        tail: Option<&Tail>,
+        rng: &mut ChaCha8Rng,
+    ) -> (Vec<f32>, Vec<usize>) {
+        let mut values = Vec::with_capacity(self.rows * classes);
+        let mut truth = Vec::with_capacity(self.rows);
+        let scale = rng.gen_range(0.25f32.ln()..8f32.ln()).exp();
+        for _ in 0..self.rows {
+            let wanted = tail.map(|tail| tail.class(rng));
+            match store {
+                Some(store) => {
+                    // A class never predicted has no rows: any row serves then.
+                    let rows = wanted.map(|class| &store.by_prediction[class]).filter(|rows| !rows.is_empty());
+                    let row = match rows {
+                        Some(rows) => rows[rng.gen_range(0..rows.len())],
+                        None => rng.gen_range(0..store.rows()),
+                    };
+                    values.extend_from_slice(store.row(row));
+                    truth.push(store.labels[row]);
+                }
+                None => {
+                    let start = values.len();
+                    values.extend((0..classes).map(|_| scale * rng.sample::<f32, _>(StandardNormal)));
+                    let row = &mut values[start..];
+                    if let Some(class) = wanted {
+                        let best = (0..classes).fold(0, |b, k| if row[k] > row[b] { k } else { b });
+                        row.swap(best, class);
+                    }
+                    truth.push(rng.gen_range(0..classes));
+                }
+            }
+        }
+        (values, truth)
+    }
+}
+
+/// Class frequencies and keep rates of one long-tailed sample.
+struct Tail {
+    cumulative: Vec<f64>,
+    keep: Vec<f64>,
+}
+
+impl Tail {
+    fn draw(classes: usize, most: f64, rng: &mut ChaCha8Rng) -> Self {
+        let ratio = (rng.gen::<f64>() * most.ln()).exp();
+        let mut order: Vec<usize> = (0..classes).collect();
+        rand::seq::SliceRandom::shuffle(order.as_mut_slice(), rng);
+        let weights: Vec<f64> =
+            order.iter().map(|&place| ratio.powf(-(place as f64) / (classes as f64 - 1.0))).collect();
+        let total: f64 = weights.iter().sum();
+        let cumulative = weights.iter().scan(0.0, |sum, w| {
+            *sum += w / total;
+            Some(*sum)
+        });
+        let cumulative = cumulative.collect();
+        let base = rng.gen::<f64>();
+        let keep = (0..classes).map(|_| (base + 0.3 * rng.sample::<f64, _>(StandardNormal)).clamp(0.0, 1.0));
+        Self { cumulative, keep: keep.collect() }
+    }
+
+    fn class(&self, rng: &mut ChaCha8Rng) -> usize {
+        let u = rng.gen::<f64>();
+        self.cumulative.partition_point(|&c| c <= u).min(self.cumulative.len() - 1)
+    }
+
+    /// The predicted class with its keep rate, another draw from the frequencies otherwise.
+    fn relabel(&self, predicted: usize, rng: &mut ChaCha8Rng) -> usize {
+        if rng.gen::<f64>() < self.keep[predicted] {
+            predicted
+        } else {
+            self.class(rng)
+        }
+    }
+}
+
+/// How well samples cover a metric's range.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Coverage {
+    /// The smallest metric.
+    pub lowest: f64,
+    /// A quarter of the samples lie below.
+    pub quarter: f64,
+    /// Half of the samples lie below.
+    pub median: f64,
+    /// Three quarters of the samples lie below.
+    pub three_quarters: f64,
+    /// The largest metric.
+    pub highest: f64,
+}
+
+impl Coverage {
+    /// The quartiles of the samples' metrics.
+    ///
+    /// # Errors
+    /// [`Error::Undefined`] without samples.
+    pub fn of(samples: &[Sample]) -> Result<Self> {
+        let mut values: Vec<f64> = samples.iter().map(|s| s.metric).collect();
+        values.sort_by(f64::total_cmp);
+        if values.is_empty() {
+            return Err(Error::undefined("coverage", "there are no samples"));
+        }
+        let at = |share: f64| values[((values.len() - 1) as f64 * share).round() as usize];
+        Ok(Self { lowest: at(0.0), quarter: at(0.25), median: at(0.5), three_quarters: at(0.75), highest: at(1.0) })
+    }
+}

@@ -1,1 +1,30 @@
-//! TODO-doc
+//! The task models.
+
+mod mlp;
+
+pub use mlp::Mlp;
+
+use crate::error::Result;
+use crate::ops::Parameters;
+use crate::{Matrix, Tape};
+
+/// A model with parameters that maps a batch of inputs to a batch of predictions.
+pub trait Model {
+    /// Predictions (rows, outputs) for inputs (rows, width), recorded on the tape.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) when the input's width is not the model's.
+    fn forward(&self, x: Matrix<Tape>) -> Result<Matrix<Tape>>;
+
+    /// As [`Model::forward`], without gradients.
+    ///
+    /// # Errors
+    /// As [`Model::forward`].
+    fn predict(&self, x: Matrix) -> Result<Matrix>;
+
+    /// What the model has learned.
+    fn parameters(&self) -> &Parameters;
+
+    /// What the model learns, for an optimiser or a file to change.
+    fn parameters_mut(&mut self) -> &mut Parameters;
+}

@@ -1,1 +1,33 @@
-//! TODO-doc
+//! Differentiable operations dfdx lacks, each with an exact gradient.
+//!
+//! An operation has a *composed* form, made of dfdx's own operations, and where it is hot a
+//! *fused* CPU form with its own backward pass. The composed form serves CUDA and is the oracle
+//! the fused one is tested against.
+
+mod adam;
+mod dual;
+mod elu;
+pub(crate) mod fast_math;
+#[cfg(not(feature = "cuda"))]
+pub(crate) mod fused;
+#[cfg(not(feature = "cuda"))]
+mod gemm;
+mod log_odds;
+mod mlp;
+mod parameters;
+mod probability;
+mod simd;
+mod tensors;
+
+pub use adam::{Adam, AdamState};
+pub(crate) use dual::linear;
+pub use dual::Dual;
+pub use elu::elu;
+pub(crate) use log_odds::row_log_odds;
+pub use log_odds::{target_log_odds, target_log_odds_composed};
+pub use mlp::{mlp, mlp_composed, mlp_frozen, mlp_frozen_composed};
+pub(crate) use parameters::linear_layer;
+pub use parameters::{Parameter, Parameters};
+pub(crate) use probability::check_batch;
+pub use probability::{softmax_rows, target_probability, target_probability_composed};
+pub use tensors::{device, host, matrix, scalar};

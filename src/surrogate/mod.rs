@@ -1,1 +1,148 @@
-//! TODO-doc
+//! Surrogate losses: learned to rank batches of predictions as a metric does, then frozen.
+//!
+//! ```text
+//! sampler → samples (predictions + metric value) → input of the loss network
+//!         → network with tangents → objective → learn → Surrogate (a Loss)
+//! ```
+
+mod checkpoint;
+mod input;
+mod learn;
+mod network;
+mod objective;
+mod report;
+
+pub use input::{Batch, Feature, Input, WithRespectTo};
+pub use learn::{learn, Learn, Learned, Step};
+pub use network::Network;
+pub use objective::{objective, Objective, Penalty, Slope};
+pub use report::{Agreement, Profile, Report};
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use dfdx::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::loss::Loss;
+use crate::ops::{check_batch, matrix, mlp_frozen};
+use crate::{Dev, Matrix, Scalar, Tape};
+use input::Balance;
+
+/// A learned loss: a small frozen network of what a model predicts for each label.
+///
+/// # Reference
+/// Huang et al., "Relational Surrogate Loss Learning", ICLR 2022. The network is that of the
+/// released classification code, |MLP(p)| averaged over the batch.
+#[derive(Debug, Clone)]
+pub struct Surrogate {
+    network: Network,
+    input: Input,
+    metric: String,
+    shares: Option<Vec<f32>>,
+}
+
+impl Surrogate {
+    /// A loss from its parts; `metric` names what it was learned for.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the network does not take what `input` gives.
+    pub fn new(network: Network, input: Input, metric: &str) -> Result<Self> {
+        if network.inputs() != input.width() {
+            return Err(Error::shape("surrogate", format!("a network of {} inputs", input.width()), network.inputs()));
+        }
+        Ok(Self { network, input, metric: metric.to_string(), shares: None })
+    }
+
+    /// This loss for data whose classes have the shares of these labels.
+    ///
+    /// Matters for a balanced input only; without it each batch's own labels give the shares.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for a label that is not below `classes`, or no labels.
+    pub fn with_shares_of(mut self, labels: &[usize], classes: usize) -> Result<Self> {
+        if labels.is_empty() {
+            return Err(Error::shape("surrogate", "labels", "none"));
+        }
+        let counts = crate::metric::class_counts(labels, classes)?;
+        self.shares = Some(counts.iter().map(|&c| c as f32 / labels.len() as f32).collect());
+        Ok(self)
+    }
+
+    /// The loss network.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// What the network is given of a prediction.
+    pub fn input(&self) -> &Input {
+        &self.input
+    }
+
+    /// The metric this loss was learned for.
+    pub fn metric(&self) -> &str {
+        &self.metric
+    }
+
+    /// Writes the network as safetensors, atomically, with PyTorch's parameter names.
+    ///
+    /// The names are those of the released code (`logits_fcs.0.weight`, …), so that weights move
+    /// to and from PyTorch; the input's settings travel as notes beside them.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let input = serde_json::to_string(&self.input).map_err(|e| Error::data(path, None, e))?;
+        let notes = [("reloss.input".to_string(), input), ("reloss.metric".to_string(), self.metric.clone())];
+        self.network.parameters().save(path, HashMap::from(notes))
+    }
+
+    /// Reads what [`Surrogate::save`] wrote, or the released weights as safetensors.
+    ///
+    /// A file without notes is taken as released: input p at temperature 1.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for a missing file; [`Error::Data`] for a corrupt one or one that does not
+    /// hold this network.
+    pub fn load(path: &Path) -> Result<Self> {
+        let (parameters, notes) = crate::ops::Parameters::load(path)?;
+        let data = |e: &dyn std::fmt::Display| Error::data(path, None, e);
+        let input = match notes.get("reloss.input") {
+            Some(text) => serde_json::from_str(text).map_err(|e| data(&e))?,
+            None => Input::released(),
+        };
+        let network = Network::from_parameters(&parameters).map_err(|e| data(&e))?;
+        let metric = notes.get("reloss.metric").map_or("unknown", String::as_str);
+        Self::new(network, input, metric).map_err(|e| data(&e))
+    }
+
+    /// The loss of each row, |network(input)| times the row's weight, differentiable with respect
+    /// to the logits.
+    ///
+    /// # Shapes
+    /// `logits` (rows, classes) → (rows, 1).
+    ///
+    /// # Errors
+    /// As [`Loss::loss`].
+    pub fn rows<T: dfdx::prelude::Tape<f32, Dev>>(&self, logits: Matrix<T>, labels: &[usize]) -> Result<Matrix<T>> {
+        check_batch("surrogate", &logits, labels)?;
+        let balance = Balance::new(labels, logits.shape().1, self.shares.as_deref())?;
+        let x = self.input.of(logits, labels, &balance)?;
+        let losses = mlp_frozen(self.network.parameters(), x)?.try_abs()?;
+        if !self.input.balanced {
+            return Ok(losses);
+        }
+        let weight = matrix(balance.weight, labels.len(), 1)?;
+        Ok(losses.try_mul(weight)?)
+    }
+}
+
+impl Loss for Surrogate {
+    fn name(&self) -> String {
+        "reloss".to_string()
+    }
+
+    fn loss(&self, logits: Matrix<Tape>, labels: &[usize]) -> Result<Scalar<Tape>> {
+        Ok(self.rows(logits, labels)?.try_mean()?)
+    }
+}

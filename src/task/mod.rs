@@ -1,1 +1,5 @@
-//! TODO-doc
+//! Tasks: data + model + metric + any loss → outcome.
+
+mod classification;
+
+pub use classification::{Classification, Epoch, Outcome, Train};

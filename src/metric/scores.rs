@@ -1,0 +1,89 @@
+//! A batch of class scores.
+
+use crate::error::{check_finite, Error, Result};
+
+/// Class scores of a batch: (rows, classes), row-major, all finite; higher is more likely.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scores {
+    values: Vec<f32>,
+    classes: usize,
+}
+
+impl Scores {
+    /// A batch from row-major values.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for no classes, no rows or a ragged last row, [`Error::NotFinite`] for NaN
+    /// or infinite scores.
+    ///
+    /// # Example
+    /// ```
+    /// let scores = reloss::metric::Scores::new(vec![0.1, 0.9, 0.8, 0.2], 2)?;
+    /// assert_eq!((scores.rows(), scores.argmax(0), scores.argmax(1)), (2, 1, 0));
+    /// # Ok::<(), reloss::Error>(())
+    /// ```
+    pub fn new(values: Vec<f32>, classes: usize) -> Result<Self> {
+        if classes == 0 || values.is_empty() || values.len() % classes != 0 {
+            let got = format!("{} values for {classes} classes", values.len());
+            return Err(Error::shape("scores", "one or more whole rows of one or more classes", got));
+        }
+        check_finite("scores", &values)?;
+        Ok(Self { values, classes })
+    }
+
+    /// How many predictions.
+    pub fn rows(&self) -> usize {
+        self.values.len() / self.classes
+    }
+
+    /// How many classes.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The scores of prediction `i`, from 0.
+    ///
+    /// # Panics
+    /// As indexing a slice, when `i` is not below [`Scores::rows`].
+    pub fn row(&self, i: usize) -> &[f32] {
+        &self.values[i * self.classes..(i + 1) * self.classes]
+    }
+
+    /// All scores, row-major.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// The class with the highest score of row `i`; the first one on ties.
+    pub fn argmax(&self, i: usize) -> usize {
+        let row = self.row(i);
+        let mut best = 0;
+        for (class, &score) in row.iter().enumerate() {
+            if score > row[best] {
+                best = class;
+            }
+        }
+        best
+    }
+
+    /// How many classes stand before `class` in row `i`, from 0; of equal scores the lower class first.
+    pub fn rank_of(&self, i: usize, class: usize) -> usize {
+        let row = self.row(i);
+        let own = row[class];
+        row.iter().enumerate().filter(|&(other, &score)| score > own || (score == own && other < class)).count()
+    }
+
+    /// Refuses labels that are not one per row and below the classes.
+    pub(crate) fn check(&self, op: &'static str, labels: &[usize]) -> Result<()> {
+        if labels.len() != self.rows() {
+            return Err(Error::shape(op, format!("{} labels", self.rows()), labels.len()));
+        }
+        match labels.iter().position(|&label| label >= self.classes) {
+            Some(i) => {
+                let expected = format!("labels below {}", self.classes);
+                Err(Error::shape(op, expected, format!("{} at row {i}", labels[i])))
+            }
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! A multilayer perceptron of runtime sizes.
+
+use dfdx::prelude::*;
+use rand_chacha::rand_core::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::Model;
+use crate::error::{Error, Result};
+use crate::ops::{linear, linear_layer, Parameters};
+use crate::{Dev, Matrix, Tape};
+
+/// A multilayer perceptron with ReLU between its layers.
+///
+/// # Example
+/// ```
+/// use reloss::model::{Mlp, Model};
+/// let model = Mlp::new(&[64, 128, 10], 0)?;
+/// assert_eq!(model.parameters().count(), 64 * 128 + 128 + 128 * 10 + 10);
+/// # Ok::<(), reloss::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Mlp {
+    parameters: Parameters,
+}
+
+impl Mlp {
+    /// A freshly initialised model: `sizes` are the widths from input to output.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for fewer than two sizes, or a size of zero.
+    pub fn new(sizes: &[usize], seed: u64) -> Result<Self> {
+        if sizes.len() < 2 || sizes.contains(&0) {
+            return Err(Error::parameter("sizes", format!("{sizes:?}: two or more positive widths are needed")));
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut members = Vec::new();
+        for (i, pair) in sizes.windows(2).enumerate() {
+            members.extend(linear_layer(&format!("{i}"), pair[0], pair[1], &mut rng)?);
+        }
+        Ok(Self { parameters: Parameters::new(members) })
+    }
+
+    fn run<T: dfdx::prelude::Tape<f32, Dev>>(&self, x: Matrix<T>) -> Result<Matrix<T>> {
+        let members: Vec<_> = self.parameters.iter().collect();
+        let width = members[0].value().shape().1;
+        if x.shape().1 != width {
+            return Err(Error::shape("mlp model", format!("inputs of width {width}"), x.shape().1));
+        }
+        let mut x = x;
+        for (i, pair) in members.chunks_exact(2).enumerate() {
+            if i > 0 {
+                x = x.try_relu()?;
+            }
+            x = linear(x, pair[0], pair[1])?;
+        }
+        Ok(x)
+    }
+}
+
+impl Model for Mlp {
+    fn forward(&self, x: Matrix<Tape>) -> Result<Matrix<Tape>> {
+        self.run(x)
+    }
+
+    fn predict(&self, x: Matrix) -> Result<Matrix> {
+        self.run(x)
+    }
+
+    fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    fn parameters_mut(&mut self) -> &mut Parameters {
+        &mut self.parameters
+    }
+}

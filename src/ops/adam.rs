@@ -1,0 +1,99 @@
+//! Adam whose state can be saved, so that a killed run continues as if it had not been.
+
+use dfdx::prelude::*;
+
+use super::parameters::{Parameter, Parameters};
+use super::tensors::host;
+use crate::error::Result;
+use crate::Dev;
+
+/// The moments and step count of an [`Adam`], as plain values.
+#[derive(Debug, Clone)]
+pub struct AdamState {
+    /// Updates made so far.
+    pub step: i32,
+    /// First and second moments, `first.NAME` and `second.NAME`.
+    pub moments: Parameters,
+}
+
+/// dfdx's Adam kernel with a state of our own, since dfdx keeps its moments private.
+///
+/// # Reference
+/// Kingma, Ba, "Adam", ICLR 2015; L2 weight decay as in PyTorch's `Adam`.
+#[derive(Debug)]
+pub struct Adam {
+    config: AdamConfig,
+    step: i32,
+    first: Gradients<f32, Dev>,
+    second: Gradients<f32, Dev>,
+}
+
+impl Adam {
+    /// An optimiser without history.
+    pub fn new(learning_rate: f64, weight_decay: f64) -> Self {
+        let weight_decay = (weight_decay > 0.0).then_some(WeightDecay::L2(weight_decay));
+        let config = AdamConfig { lr: learning_rate, weight_decay, ..AdamConfig::default() };
+        Self { config, step: 0, first: Gradients::leaky(), second: Gradients::leaky() }
+    }
+
+    /// Sets the learning rate of the next updates.
+    pub fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.config.lr = learning_rate;
+    }
+
+    /// One update; a parameter without a gradient counts as having gradient zero.
+    ///
+    /// # Errors
+    /// [`Error::Device`](crate::Error::Device) when the device is out of memory.
+    pub fn update(&mut self, parameters: &mut Parameters, gradients: &mut Gradients<f32, Dev>) -> Result<()> {
+        self.step += 1;
+        for parameter in parameters.iter_mut() {
+            let value = parameter.value_mut();
+            let first = self.first.get_or_alloc_mut(value)?;
+            let second = self.second.get_or_alloc_mut(value)?;
+            let gradient = gradients.get_or_alloc_mut(value)?;
+            self.config.try_update(self.step, value, first, second, gradient)?;
+        }
+        Ok(())
+    }
+
+    /// The state for the file of a checkpoint.
+    ///
+    /// # Errors
+    /// [`Error::Device`](crate::Error::Device) when the device is out of memory.
+    pub fn state(&mut self, parameters: &Parameters) -> Result<AdamState> {
+        let mut moments = Vec::new();
+        for parameter in parameters.iter() {
+            for (name, store) in [("first", &mut self.first), ("second", &mut self.second)] {
+                store.try_alloc_for(parameter.value())?;
+                let values = host(&store.get(parameter.value()));
+                moments.push(Parameter::new(&format!("{name}.{}", parameter.name()), parameter.shape(), values)?);
+            }
+        }
+        Ok(AdamState { step: self.step, moments: Parameters::new(moments) })
+    }
+
+    /// Continues from a state of the same parameters.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) when a moment is missing or has another shape.
+    pub fn restore(&mut self, parameters: &Parameters, state: &AdamState) -> Result<()> {
+        for (name, store) in [("first", &mut self.first), ("second", &mut self.second)] {
+            *store = Gradients::leaky();
+            for parameter in parameters.iter() {
+                let name = format!("{name}.{}", parameter.name());
+                let blank = vec![0.0; parameter.shape().iter().product()];
+                let mut wanted = Parameters::new(vec![Parameter::new(&name, parameter.shape(), blank)?]);
+                wanted.assign(&state.moments)?;
+                if let Some(moment) = wanted.iter().next() {
+                    // The gradient of sum(parameter * moment) is the moment: the one way to fill
+                    // a gradient buffer that works on every device.
+                    let traced = parameter.value().trace(std::mem::replace(store, Gradients::leaky()));
+                    *store = traced.try_mul(moment.value().clone())?.try_sum()?.try_backward()?;
+                }
+            }
+        }
+        self.step = state.step;
+        Ok(())
+    }
+}

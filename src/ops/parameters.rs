@@ -1,0 +1,170 @@
+//! Named tensors a model learns, and their safetensors files.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use rand::distributions::{Distribution, Uniform};
+use rand_chacha::ChaCha8Rng;
+use safetensors::tensor::{Dtype, TensorView};
+use safetensors::SafeTensors;
+
+use super::tensors::{host, matrix};
+use crate::error::{check_finite, Error, Result};
+use crate::{files, Matrix};
+
+/// One named tensor: any shape on file, a matrix in computation.
+#[derive(Debug, Clone)]
+pub struct Parameter {
+    name: String,
+    shape: Vec<usize>,
+    value: Matrix,
+}
+
+impl Parameter {
+    /// A parameter from row-major values; a vector becomes a matrix of one row.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when `values` does not fill `shape`.
+    pub fn new(name: &str, shape: &[usize], values: Vec<f32>) -> Result<Self> {
+        let columns = shape.last().copied().unwrap_or(1);
+        let rows = shape.iter().rev().skip(1).product();
+        let value = matrix(values, rows, columns)?;
+        Ok(Self { name: name.to_string(), shape: shape.to_vec(), value })
+    }
+
+    /// The name, as PyTorch's `state_dict` would have it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The shape on file.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The tensor, all leading dimensions folded into rows.
+    pub fn value(&self) -> &Matrix {
+        &self.value
+    }
+
+    /// The tensor, for an optimiser to change in place.
+    pub(crate) fn value_mut(&mut self) -> &mut Matrix {
+        &mut self.value
+    }
+}
+
+/// An ordered list of named tensors: all that a model learns.
+#[derive(Debug, Clone, Default)]
+pub struct Parameters(Vec<Parameter>);
+
+impl Parameters {
+    /// A list from its members.
+    pub fn new(members: Vec<Parameter>) -> Self {
+        Self(members)
+    }
+
+    /// The members in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Parameter> {
+        self.0.iter()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> std::slice::IterMut<'_, Parameter> {
+        self.0.iter_mut()
+    }
+
+    /// How many numbers they hold in all.
+    pub fn count(&self) -> usize {
+        self.0.iter().map(|p| p.shape.iter().product::<usize>()).sum()
+    }
+
+    /// The values of each member, row-major.
+    pub fn values(&self) -> Vec<Vec<f32>> {
+        self.0.iter().map(|p| host(&p.value)).collect()
+    }
+
+    /// The members as the safetensors format, with a map of notes beside them.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] when two members share a name.
+    pub fn to_safetensors(&self, notes: HashMap<String, String>) -> Result<Vec<u8>> {
+        let bytes = self.0.iter().map(|p| {
+            let bytes: Vec<u8> = host(&p.value).iter().flat_map(|v| v.to_le_bytes()).collect();
+            (p.name.clone(), p.shape.clone(), bytes)
+        });
+        let bytes: Vec<_> = bytes.collect();
+        let refuse = |e: safetensors::SafeTensorError| Error::parameter("parameters", e);
+        let mut views = Vec::with_capacity(bytes.len());
+        for (name, shape, bytes) in &bytes {
+            views.push((name, TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(refuse)?));
+        }
+        safetensors::serialize(views, Some(notes)).map_err(refuse)
+    }
+
+    /// Writes a safetensors file atomically.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be written.
+    pub fn save(&self, path: &Path, notes: HashMap<String, String>) -> Result<()> {
+        files::write_atomic(path, &self.to_safetensors(notes)?)
+    }
+
+    /// Reads every f32 tensor of a safetensors file, sorted by name, with the notes beside them.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for a missing file; [`Error::Data`] for a truncated or corrupt one, for
+    /// tensors that are not f32 and for values that are not finite.
+    pub fn load(path: &Path) -> Result<(Self, HashMap<String, String>)> {
+        Self::from_safetensors(&files::read(path)?, path)
+    }
+
+    /// As [`Parameters::load`], from bytes; `path` serves the messages.
+    ///
+    /// # Errors
+    /// As [`Parameters::load`].
+    pub fn from_safetensors(bytes: &[u8], path: &Path) -> Result<(Self, HashMap<String, String>)> {
+        let corrupt = |reason: String| Error::data(path, None, reason);
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| corrupt(e.to_string()))?;
+        let file = SafeTensors::deserialize(bytes).map_err(|e| corrupt(e.to_string()))?;
+        let mut members = Vec::new();
+        for (name, view) in file.tensors() {
+            if view.dtype() != Dtype::F32 {
+                return Err(corrupt(format!("tensor {name} is {:?}, not F32", view.dtype())));
+            }
+            let values: Vec<f32> =
+                view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+            check_finite("safetensors", &values).map_err(|e| corrupt(format!("tensor {name}: {e}")))?;
+            members.push(Parameter::new(&name, view.shape(), values)?);
+        }
+        members.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok((Self(members), header.metadata().clone().unwrap_or_default()))
+    }
+
+    /// Takes from `source` the values of the members with the same names.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when one is missing or has another shape.
+    pub fn assign(&mut self, source: &Self) -> Result<()> {
+        for member in &mut self.0 {
+            let found = source.0.iter().find(|p| p.name == member.name);
+            let found = found.ok_or_else(|| Error::shape("load", format!("a tensor {}", member.name), "none"))?;
+            if found.shape != member.shape {
+                let expected = format!("{} of shape {:?}", member.name, member.shape);
+                return Err(Error::shape("load", expected, format!("{:?}", found.shape)));
+            }
+            member.value.copy_from(&host(&found.value));
+        }
+        Ok(())
+    }
+}
+
+/// Weight and bias of a linear layer, uniform in ±1/√inputs (PyTorch's default).
+pub(crate) fn linear_layer(name: &str, inputs: usize, outputs: usize, rng: &mut ChaCha8Rng) -> Result<[Parameter; 2]> {
+    let bound = 1.0 / (inputs as f32).sqrt();
+    let uniform = Uniform::new_inclusive(-bound, bound);
+    let weight = (0..inputs * outputs).map(|_| uniform.sample(rng)).collect();
+    let bias = (0..outputs).map(|_| uniform.sample(rng)).collect();
+    Ok([
+        Parameter::new(&format!("{name}.weight"), &[outputs, inputs], weight)?,
+        Parameter::new(&format!("{name}.bias"), &[outputs], bias)?,
+    ])
+}

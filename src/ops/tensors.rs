@@ -1,0 +1,44 @@
+//! Between host slices and device tensors.
+
+use std::sync::OnceLock;
+
+use dfdx::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::{Dev, Matrix};
+
+/// The shared device; clones share one cache of freed buffers.
+pub fn device() -> Dev {
+    static DEVICE: OnceLock<Dev> = OnceLock::new();
+    DEVICE.get_or_init(Dev::default).clone()
+}
+
+/// A tensor of shape (rows, columns) from row-major values.
+///
+/// # Errors
+/// [`Error::Shape`] when `values` has not `rows * columns` entries.
+///
+/// # Example
+/// ```
+/// let m = reloss::ops::matrix(vec![1.0, 2.0, 3.0, 4.0], 2, 2)?;
+/// assert_eq!(reloss::ops::host(&m), [1.0, 2.0, 3.0, 4.0]);
+/// # Ok::<(), reloss::Error>(())
+/// ```
+pub fn matrix(values: Vec<f32>, rows: usize, columns: usize) -> Result<Matrix> {
+    if values.len() != rows * columns {
+        let expected = format!("{rows} x {columns} values");
+        return Err(Error::shape("matrix", expected, values.len()));
+    }
+    Ok(device().try_tensor_from_vec(values, (rows, columns))?)
+}
+
+/// The values of a tensor in row-major order.
+pub fn host<S: Shape, T>(tensor: &Tensor<S, f32, Dev, T>) -> Vec<f32> {
+    // `as_vec` follows strides, so views (transposed, broadcast) come out in logical order.
+    tensor.as_vec()
+}
+
+/// The value of a tensor with one element.
+pub fn scalar<T>(tensor: &crate::Scalar<T>) -> f32 {
+    tensor.as_vec()[0]
+}

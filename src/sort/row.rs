@@ -1,0 +1,162 @@
+//! One row through a network and back: what is computed, and what the backward pass keeps.
+
+use super::kernel::{self, Plan, Weights};
+use super::real::Real;
+use super::SoftSort;
+use crate::ops::fast_math::Level;
+
+/// What to read off a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// The values in soft order.
+    Values,
+    /// The soft ranks, from 1.
+    Ranks,
+    /// The permutation matrix, row-major.
+    Permutation,
+}
+
+impl Output {
+    /// Numbers that come out for n that go in.
+    pub(crate) fn len(self, n: usize) -> usize {
+        match self {
+            Self::Values | Self::Ranks => n,
+            Self::Permutation => n * n,
+        }
+    }
+}
+
+/// What the backward pass of one row needs.
+#[derive(Clone, Debug)]
+pub(crate) struct RowTrace<R> {
+    weights: Weights<R>,
+    /// For ranks: at each comparator, the difference of the ranks its two outputs end at.
+    gaps: Vec<R>,
+}
+
+/// Computes `output` of `values` into `out`.
+pub(crate) fn forward<R: Real>(
+    plan: &Plan,
+    soft: &SoftSort,
+    output: Output,
+    values: &[R],
+    out: &mut [R],
+    with_gradient: bool,
+) -> RowTrace<R> {
+    let level = Level::detect();
+    let mut scratch = plan.scratch();
+    let mut weights = Weights::new(plan, with_gradient);
+    let mut sorted = values.to_vec();
+    let (relaxation, steepness) = (soft.relaxation, soft.steepness);
+    kernel::sort_values(level, plan, relaxation, steepness, &mut sorted, &mut weights, &mut scratch);
+    let mut gaps = Vec::new();
+    match output {
+        Output::Values => out.copy_from_slice(&sorted),
+        Output::Ranks => {
+            // P·(1, …, n): no matrix, the places go back through the comparators.
+            if with_gradient {
+                gaps = vec![R::default(); plan.cells()];
+            }
+            for (place, rank) in out.iter_mut().enumerate() {
+                *rank = R::of((place + 1) as f64);
+            }
+            kernel::pull_back(level, plan, &weights.keep, out, &mut gaps, &mut scratch);
+        }
+        Output::Permutation => {
+            // Row i of P is the i-th unit vector pushed through.
+            out.fill(R::default());
+            for (i, row) in out.chunks_exact_mut(plan.n).enumerate() {
+                row[i] = R::of(1.0);
+                kernel::push(level, plan, &weights.keep, row, &mut scratch);
+            }
+        }
+    }
+    RowTrace { weights, gaps }
+}
+
+/// Turns the gradient with respect to the output into the one with respect to the values, in `gradient`.
+pub(crate) fn backward<R: Real>(
+    plan: &Plan,
+    output: Output,
+    trace: RowTrace<R>,
+    cotangent: &[R],
+    gradient: &mut [R],
+) {
+    // With P = M₁…M_L, r = P·c and gradient g on r, layer l's weight k (on wires a, b) receives
+    // (u_a - u_b)·(w_a - w_b), where u = g·M₁…M_{l-1} and w = M_{l+1}…M_L·c. The w differences are the gaps.
+    let level = Level::detect();
+    let RowTrace { weights, mut gaps } = trace;
+    let mut scratch = plan.scratch();
+    let mut on_weights = vec![R::default(); plan.cells()];
+    match output {
+        Output::Values => gradient.copy_from_slice(cotangent),
+        Output::Ranks => {
+            gradient.copy_from_slice(cotangent);
+            kernel::push_with_gaps(
+                level,
+                plan,
+                &weights.keep,
+                gradient,
+                &gaps,
+                &mut on_weights,
+                &mut scratch,
+            );
+            gradient.fill(R::default());
+        }
+        Output::Permutation => {
+            // Row i of P is e_i·P: u starts as the unit vector, c is the cotangent's row.
+            gaps.resize(plan.cells(), R::default());
+            let mut pulled = vec![R::default(); plan.n];
+            for (i, row) in cotangent.chunks_exact(plan.n).enumerate() {
+                pulled.copy_from_slice(row);
+                kernel::pull_back(level, plan, &weights.keep, &mut pulled, &mut gaps, &mut scratch);
+                gradient.fill(R::default());
+                gradient[i] = R::of(1.0);
+                let keep = &weights.keep;
+                kernel::push_with_gaps(level, plan, keep, gradient, &gaps, &mut on_weights, &mut scratch);
+            }
+            gradient.fill(R::default());
+        }
+    }
+    kernel::value_gradients(level, plan, &weights, &on_weights, gradient, &mut scratch);
+}
+
+#[cfg(not(feature = "cuda"))]
+pub(crate) use op::NetworkOp;
+
+#[cfg(not(feature = "cuda"))]
+mod op {
+    use super::*;
+    use crate::error::Result;
+    use crate::sort::fused::RowOp;
+
+    /// A network as an operation on the rows of a tensor.
+    pub(crate) struct NetworkOp {
+        plan: Plan,
+        soft: SoftSort,
+        output: Output,
+    }
+
+    impl NetworkOp {
+        pub(crate) fn new(soft: &SoftSort, output: Output, n: usize) -> Self {
+            Self { plan: Plan::new(soft.network, n), soft: *soft, output }
+        }
+    }
+
+    impl RowOp for NetworkOp {
+        type Trace = RowTrace<f32>;
+
+        fn work(&self) -> usize {
+            let sweeps = if self.output == Output::Permutation { self.plan.n } else { 1 };
+            self.plan.cells() * sweeps
+        }
+
+        fn forward(&self, row: &[f32], out: &mut [f32], with_gradient: bool) -> Result<Self::Trace> {
+            Ok(forward(&self.plan, &self.soft, self.output, row, out, with_gradient))
+        }
+
+        fn backward(&self, trace: Self::Trace, cotangent: &[f32], gradient: &mut [f32]) {
+            backward(&self.plan, self.output, trace, cotangent, gradient);
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! Learning a loss for a metric.
+
+use std::path::PathBuf;
+
+use dfdx::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::checkpoint::Checkpoint;
+use super::input::{Batch, Input};
+use super::network::Network;
+use super::objective::{objective, Penalty};
+use super::Surrogate;
+use crate::correlation::spearman;
+use crate::error::{Error, Result};
+use crate::metric::Metric;
+use crate::ops::{host, mlp_frozen, Adam};
+use crate::progress::Progress;
+use crate::sampler::{Sample, Sampler};
+use crate::sort::SoftSort;
+
+/// How a loss is learned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Learn {
+    /// Updates of the network at most; the released code makes about 390 on ImageNet.
+    pub steps: usize,
+    /// Samples (batches of predictions) ranked in one step; 256 in the released code.
+    pub samples: usize,
+    /// Adam's learning rate at the start; 0.01 in the released code.
+    pub learning_rate: f64,
+    /// Whether the learning rate falls linearly to 0; it does not in the released code.
+    pub decay: bool,
+    /// L2 weight decay; 1e-3 in the released code.
+    pub weight_decay: f64,
+    /// The gradient penalty.
+    pub penalty: Penalty,
+    /// The soft ranks; the released code's.
+    pub sort: SoftSort,
+    /// What the network sees of a prediction.
+    pub input: Input,
+    /// Width of the network's hidden layers; 128 in the released code.
+    pub hidden: usize,
+    /// Bias of the network's output at the start.
+    ///
+    /// Well above 0 the network starts positive, its absolute value changes nothing at first, and
+    /// the ranks choose the sign of the slope. From 0, as released, a large penalty can freeze a
+    /// loss that ranks backwards.
+    pub output_bias: f32,
+    /// Samples drawn apart, never learned from, that choose the best network.
+    pub held_out: usize,
+    /// Steps between two looks at the held-out samples, each followed by a checkpoint.
+    pub evaluate_every: usize,
+    /// Looks without a better held-out correlation after which learning stops; 0 never stops.
+    pub patience: usize,
+    /// Seed of the network's start and of every draw.
+    pub seed: u64,
+    /// Where the state is kept, so that a killed run can be continued.
+    #[serde(skip)]
+    pub checkpoint: Option<PathBuf>,
+    /// Continue from the checkpoint, if there is one.
+    #[serde(skip)]
+    pub resume: bool,
+}
+
+impl Default for Learn {
+    /// Settings found on the digits with PyTorch and confirmed with this crate: see
+    /// `notebooks/00_quickstart.ipynb`.
+    fn default() -> Self {
+        Self {
+            steps: 150,
+            samples: 64,
+            learning_rate: 0.01,
+            decay: true,
+            weight_decay: 1e-3,
+            penalty: Penalty::default(),
+            sort: SoftSort::default(),
+            input: Input::default(),
+            hidden: 128,
+            output_bias: 5.0,
+            held_out: 256,
+            evaluate_every: 10,
+            patience: 0,
+            seed: 0,
+            checkpoint: None,
+            resume: false,
+        }
+    }
+}
+
+impl Learn {
+    /// The released code's settings: p as input, λ = 10 on the logits' gradient, 256 samples a step.
+    ///
+    /// They are kept for comparison; a loss learned from scratch with them may rank backwards.
+    pub fn released() -> Self {
+        Self {
+            steps: 390,
+            samples: 256,
+            decay: false,
+            penalty: Penalty::released(),
+            input: Input::released(),
+            output_bias: 0.0,
+            ..Self::default()
+        }
+    }
+}
+
+/// One step of learning, for the curves.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// From 1.
+    pub step: usize,
+    /// Soft Spearman between the (negated) loss and the metric on the step's samples.
+    pub agreement: f32,
+    /// The penalty, without its weight.
+    pub penalty: f32,
+    /// Exact Spearman on the held-out samples, at the steps that looked.
+    pub held_out: Option<f64>,
+}
+
+/// A learned loss with the way it was found.
+#[derive(Debug, Clone)]
+pub struct Learned {
+    /// The network of the best held-out correlation, frozen.
+    pub loss: Surrogate,
+    /// Every step.
+    pub history: Vec<Step>,
+    /// Exact Spearman between −loss and metric on the held-out samples (positive is agreement).
+    pub held_out: f64,
+}
+
+impl Learn {
+    fn check(&self) -> Result<()> {
+        let positive = [
+            ("steps", self.steps as f64),
+            ("learning_rate", self.learning_rate),
+            ("evaluate_every", self.evaluate_every as f64),
+            ("temperature", self.input.temperature as f64),
+            ("scale", self.input.scale as f64),
+        ];
+        for (name, value) in positive {
+            if !(value > 0.0 && value.is_finite()) {
+                return Err(Error::parameter(name, format!("{value} is not positive and finite")));
+            }
+        }
+        for (name, value) in [("weight_decay", self.weight_decay), ("penalty", self.penalty.weight as f64)] {
+            if !(value >= 0.0 && value.is_finite()) {
+                return Err(Error::parameter(name, format!("{value} is negative or not finite")));
+            }
+        }
+        if !self.output_bias.is_finite() {
+            return Err(Error::parameter("output_bias", "it must be finite"));
+        }
+        for (name, value) in [("samples", self.samples), ("held_out", self.held_out)] {
+            if value < 2 {
+                return Err(Error::parameter(name, format!("a ranking needs two samples or more, not {value}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Draws of this run: 0 is the held-out set, then one per step.
+    fn draw(&self, sampler: &Sampler, metric: &dyn Metric, count: usize, draw: u64) -> Result<Vec<Sample>> {
+        // A large odd factor keeps the draws of neighbouring seeds apart.
+        let seed = self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(draw);
+        sampler.draw(metric, count, seed)
+    }
+
+    fn batch(&self, samples: &[Sample]) -> Result<Batch> {
+        Batch::new(samples, &self.input, self.penalty.with_respect_to)
+    }
+}
+
+/// Learns a loss whose ranking of predictions agrees with the metric's.
+///
+/// Every step draws fresh samples, so the same seed gives the same network, bit for bit, with
+/// any number of threads and across interruptions.
+///
+/// # Errors
+/// [`Error::Parameter`] for options out of range, [`Error::Undefined`] when the metric is the
+/// same on all samples of a step (the sampler does not cover its range), [`Error::Diverged`]
+/// when the objective leaves the finite numbers, and what the sampler, the metric and the
+/// checkpoint's file have to say.
+///
+/// # Example
+/// ```
+/// use reloss::metric::TopK;
+/// use reloss::sampler::Sampler;
+/// use reloss::surrogate::{learn, Learn};
+/// let sampler = Sampler::random(10);
+/// let learned = learn(&TopK::ACCURACY, &sampler, &Learn { steps: 20, ..Learn::default() })?;
+/// assert!(learned.held_out > 0.8);
+/// # Ok::<(), reloss::Error>(())
+/// ```
+///
+/// # Reference
+/// ReLoss and its released training code; see the fields of [`Learn`] for what differs.
+pub fn learn(metric: &dyn Metric, sampler: &Sampler, options: &Learn) -> Result<Learned> {
+    options.check()?;
+    let held_out = options.batch(&options.draw(sampler, metric, options.held_out, 0)?)?;
+    let mut run = Run::start(options, metric, &held_out)?;
+    let mut progress = Progress::new(&format!("loss for {}", metric.name()), options.steps);
+    while run.step < options.steps && !run.exhausted(options) {
+        let batch = options.batch(&options.draw(sampler, metric, options.samples, run.step as u64 + 1)?)?;
+        let mut entry = run.update(options, metric, &batch)?;
+        if run.step % options.evaluate_every == 0 || run.step == options.steps {
+            entry.held_out = Some(run.evaluate(metric, &held_out)?);
+        }
+        run.history.push(entry);
+        if let (Some(_), Some(path)) = (entry.held_out, &options.checkpoint) {
+            run.save(path, options, metric)?;
+        }
+        progress.step(run.step, || format!("agreement {:.3}, penalty {:.3}", entry.agreement, entry.penalty));
+    }
+    progress.finish();
+    if run.best_held_out < 0.0 {
+        let reason = format!(
+            "its best held-out correlation with {} is {:.3}: it ranks backwards; raise output_bias or lower the penalty",
+            metric.name(),
+            run.best_held_out
+        );
+        return Err(Error::Diverged { what: "loss learning".to_string(), step: run.step, reason });
+    }
+    let loss = Surrogate::new(run.best, options.input, metric.name())?;
+    Ok(Learned { loss, history: run.history, held_out: run.best_held_out })
+}
+
+/// The state of a run between two steps: all that a checkpoint holds.
+struct Run {
+    network: Network,
+    adam: Adam,
+    step: usize,
+    best: Network,
+    best_held_out: f64,
+    stale: usize,
+    history: Vec<Step>,
+}
+
+impl Run {
+    fn start(options: &Learn, metric: &dyn Metric, held_out: &Batch) -> Result<Self> {
+        let network = Network::new(options.input.width(), options.hidden, options.seed)?;
+        let mut network = network.with_output_bias(options.output_bias)?;
+        // A fresh network ranks forwards or backwards by chance, and perfectly backwards is a
+        // stationary point of the correlation: turn it round before it settles there.
+        if agreement(&network, metric, held_out)? < 0.0 {
+            network = network.flipped()?;
+        }
+        let mut run = Self {
+            best: network.clone(),
+            network,
+            adam: Adam::new(options.learning_rate, options.weight_decay),
+            step: 0,
+            best_held_out: f64::NEG_INFINITY,
+            stale: 0,
+            history: Vec::new(),
+        };
+        match &options.checkpoint {
+            Some(path) if options.resume && path.exists() => {
+                let saved = Checkpoint::load(path, options, metric.name())?;
+                run.network.parameters_mut().assign(&saved.network)?;
+                run.best = Network::from_parameters(&saved.best)?;
+                run.adam.restore(run.network.parameters(), &saved.adam)?;
+                run.step = saved.notes.history.len();
+                run.best_held_out = saved.notes.best_held_out;
+                run.stale = saved.notes.stale;
+                run.history = saved.notes.history;
+            }
+            _ => {}
+        }
+        Ok(run)
+    }
+
+    fn exhausted(&self, options: &Learn) -> bool {
+        options.patience > 0 && self.stale >= options.patience
+    }
+
+    fn update(&mut self, options: &Learn, metric: &dyn Metric, batch: &Batch) -> Result<Step> {
+        let tape = crate::Tape::default();
+        let objective =
+            objective(&self.network, batch, metric.direction(), &options.penalty, &options.sort, tape)?;
+        if !crate::ops::scalar(&objective.total).is_finite() {
+            let reason = "the objective is not finite; lower the learning rate".to_string();
+            return Err(Error::Diverged { what: "loss learning".to_string(), step: self.step, reason });
+        }
+        let mut gradients = objective.total.try_backward()?;
+        if options.decay {
+            let left = 1.0 - self.step as f64 / options.steps as f64;
+            self.adam.set_learning_rate(options.learning_rate * left);
+        }
+        self.adam.update(self.network.parameters_mut(), &mut gradients)?;
+        self.step += 1;
+        Ok(Step { step: self.step, agreement: objective.agreement, penalty: objective.penalty, held_out: None })
+    }
+
+    /// The held-out correlation; keeps the network if it is the best so far.
+    fn evaluate(&mut self, metric: &dyn Metric, held_out: &Batch) -> Result<f64> {
+        let agreement = agreement(&self.network, metric, held_out)?;
+        if agreement > self.best_held_out {
+            self.best_held_out = agreement;
+            self.best = Network::from_parameters(self.network.parameters())?;
+            self.stale = 0;
+        } else {
+            self.stale += 1;
+        }
+        Ok(agreement)
+    }
+
+    fn save(&mut self, path: &std::path::Path, options: &Learn, metric: &dyn Metric) -> Result<()> {
+        let adam = self.adam.state(self.network.parameters())?;
+        Checkpoint::save(
+            path,
+            options,
+            metric.name(),
+            (self.network.parameters(), self.best.parameters(), &adam),
+            (&self.history, self.best_held_out, self.stale),
+        )
+    }
+}
+
+/// Exact Spearman between the negated loss and the metric (the loss, where lower is better).
+fn agreement(network: &Network, metric: &dyn Metric, batch: &Batch) -> Result<f64> {
+    let losses = sample_losses(network, batch)?;
+    let target: Vec<f64> = batch.metric.iter().map(|m| -metric.direction().sign() * m).collect();
+    match spearman(&losses, &target) {
+        // A loss that is the same everywhere ranks nothing.
+        Err(Error::Undefined { .. }) if losses.windows(2).all(|w| w[0] == w[1]) => Ok(0.0),
+        other => other,
+    }
+}
+
+/// The loss of each sample: the weighted mean of |network| over its rows.
+pub(super) fn sample_losses(network: &Network, batch: &Batch) -> Result<Vec<f64>> {
+    let rows = batch.x.shape().0 / batch.samples();
+    let values = host(&mlp_frozen(network.parameters(), batch.x.clone())?);
+    let weighted = values.iter().zip(host(&batch.weight)).map(|(v, w)| f64::from(v.abs()) * f64::from(w));
+    let weighted: Vec<f64> = weighted.collect();
+    Ok(weighted.chunks_exact(rows).map(|r| r.iter().sum::<f64>() / rows as f64).collect())
+}

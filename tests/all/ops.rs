@@ -1,0 +1,210 @@
+//! The differentiable operations: values by hand, fused against composed, finite differences.
+
+use dfdx::prelude::*;
+use reloss::ops::*;
+use reloss::surrogate::Network;
+use reloss::{Error, Matrix, Tape};
+
+use crate::support::{assert_close, wide};
+
+/// A few inputs that hit both sides of ELU and block borders (128 rows a block).
+fn inputs(rows: usize, width: usize) -> (Matrix, Matrix) {
+    let x = (0..rows * width).map(|i| ((i * 37 % 101) as f32 / 50.0) - 1.0).collect();
+    let d = (0..rows * width).map(|i| ((i * 53 % 89) as f32 / 40.0) - 1.1).collect();
+    (matrix(x, rows, width).unwrap(), matrix(d, rows, width).unwrap())
+}
+
+/// A scalar that uses value and tangent, so that both backward paths count.
+fn probe(dual: Dual<Tape>) -> reloss::Scalar<Tape> {
+    let value = dual.value.square().mean();
+    dual.tangent.abs().mean().sqrt() + value
+}
+
+fn gradients(parameters: &Parameters, dual: Dual<Tape>) -> Vec<Vec<f32>> {
+    let mut gradients = probe(dual).backward();
+    parameters
+        .iter()
+        .map(|p| {
+            gradients.get_or_alloc_mut(p.value()).unwrap();
+            host(&gradients.get(p.value()))
+        })
+        .collect()
+}
+
+#[test]
+fn fused_mlp_equals_the_composed_one() {
+    for (rows, width, hidden) in [(1, 1, 4), (7, 2, 8), (128, 1, 16), (300, 3, 16), (2500, 1, 8)] {
+        let network = Network::new(width, hidden, 3).unwrap();
+        let (x, d) = inputs(rows, width);
+        let fused = mlp(network.parameters(), &x, &d, Tape::default()).unwrap();
+        let composed = mlp_composed(network.parameters(), &x, &d, Tape::default()).unwrap();
+        assert_close(&wide(&host(&fused.value)), &wide(&host(&composed.value)), 1e-5);
+        assert_close(&wide(&host(&fused.tangent)), &wide(&host(&composed.tangent)), 1e-5);
+        let (f, c) = (gradients(network.parameters(), fused), gradients(network.parameters(), composed));
+        for (f, c) in f.iter().zip(&c) {
+            assert_close(&wide(f), &wide(c), 1e-5);
+        }
+    }
+}
+
+#[test]
+fn mlp_gradients_agree_with_finite_differences() {
+    let network = Network::new(2, 5, 1).unwrap();
+    let (x, d) = inputs(9, 2);
+    let dual = mlp(network.parameters(), &x, &d, Tape::default()).unwrap();
+    let exact = gradients(network.parameters(), dual);
+    let value_at = |layer: usize, index: usize, step: f64| {
+        let members = network.parameters().iter().enumerate().map(|(i, p)| {
+            let values = wide(&host(p.value()));
+            let moved = values.iter().enumerate().map(|(j, v)| if (i, j) == (layer, index) { v + step } else { *v });
+            (p.shape().to_vec(), moved.collect::<Vec<f64>>())
+        });
+        reference(&members.collect::<Vec<_>>(), &wide(&host(&x)), &wide(&host(&d)))
+    };
+    for (layer, gradient) in exact.iter().enumerate() {
+        let differences: Vec<f64> = (0..gradient.len())
+            .map(|i| (value_at(layer, i, 1e-5) - value_at(layer, i, -1e-5)) / 2e-5)
+            .collect();
+        assert_close(&wide(gradient), &differences, 2e-5);
+    }
+}
+
+/// The probe in f64 by plain loops, its tangent by a central difference along `d`.
+fn reference(layers: &[(Vec<usize>, Vec<f64>)], x: &[f64], d: &[f64]) -> f64 {
+    let forward = |row: &[f64]| -> f64 {
+        let mut h = row.to_vec();
+        for (i, pair) in layers.chunks(2).enumerate() {
+            if i > 0 {
+                h.iter_mut().for_each(|v| *v = if *v > 0.0 { *v } else { v.exp() - 1.0 });
+            }
+            let inputs = h.len();
+            let rows = pair[0].1.chunks(inputs).zip(&pair[1].1);
+            h = rows.map(|(w, b)| w.iter().zip(&h).map(|(w, h)| w * h).sum::<f64>() + b).collect();
+        }
+        h[0]
+    };
+    let (mut squares, mut slopes) = (0.0, 0.0);
+    let rows = x.len() / 2;
+    for (x, d) in x.chunks(2).zip(d.chunks(2)) {
+        let along = |e: f64| forward(&[x[0] + e * d[0], x[1] + e * d[1]]);
+        squares += along(0.0).powi(2);
+        slopes += ((along(1e-6) - along(-1e-6)) / 2e-6).abs();
+    }
+    squares / rows as f64 + (slopes / rows as f64).sqrt()
+}
+
+#[test]
+fn frozen_mlp_passes_gradients_to_its_input() {
+    let network = Network::new(3, 8, 5).unwrap();
+    let (x, _) = inputs(200, 3);
+    let run = |fused: bool| {
+        let traced = x.leaky_trace();
+        let y = if fused {
+            mlp_frozen(network.parameters(), traced).unwrap()
+        } else {
+            mlp_frozen_composed(network.parameters(), traced).unwrap()
+        };
+        let values = wide(&host(&y));
+        (values, wide(&host(&y.square().mean().backward().get(&x))))
+    };
+    let (fused, composed) = (run(true), run(false));
+    assert_close(&fused.0, &composed.0, 1e-6);
+    assert_close(&fused.1, &composed.1, 1e-6);
+}
+
+#[test]
+fn mlp_refuses_what_does_not_fit() {
+    let network = Network::new(2, 4, 0).unwrap();
+    let (x, d) = inputs(3, 1);
+    assert!(matches!(mlp(network.parameters(), &x, &d, NoneTape), Err(Error::Shape { .. })));
+    assert!(matches!(mlp_frozen(network.parameters(), x), Err(Error::Shape { .. })));
+    assert!(matches!(mlp(&Parameters::default(), &d, &d, NoneTape), Err(Error::Shape { .. })));
+    assert!(matches!(matrix(vec![1.0; 5], 2, 3), Err(Error::Shape { .. })));
+}
+
+#[test]
+fn target_probability_by_hand() {
+    // softmax([0, ln 3]) = [1/4, 3/4]; dp1/dz = 3/4 (−1/4, 1/4)
+    let z = matrix(vec![0.0, 3.0f32.ln()], 1, 2).unwrap();
+    let p = target_probability(z.leaky_trace(), &[1], 1.0).unwrap();
+    assert_close(&wide(&host(&p)), &[0.75], 1e-6);
+    assert_close(&wide(&host(&p.sum().backward().get(&z))), &[-3.0 / 16.0, 3.0 / 16.0], 1e-6);
+}
+
+#[test]
+fn target_probability_fused_equals_composed() {
+    let z = matrix((0..60).map(|i| ((i * 29 % 41) as f32 - 20.0) / 3.0).collect(), 6, 10).unwrap();
+    let labels = [0, 9, 3, 5, 5, 1];
+    for temperature in [0.5, 1.0, 4.0] {
+        let fused = target_probability(z.leaky_trace(), &labels, temperature).unwrap();
+        let composed = target_probability_composed(z.leaky_trace(), &labels, temperature).unwrap();
+        assert_close(&wide(&host(&fused)), &wide(&host(&composed)), 1e-6);
+        let gradient = |p: Matrix<Tape>| wide(&host(&p.square().sum().backward().get(&z)));
+        assert_close(&gradient(fused), &gradient(composed), 1e-6);
+    }
+}
+
+#[test]
+fn target_probability_at_the_extremes() {
+    let z = matrix(vec![1e30, -1e30, 0.0, 88.0, 89.0, 90.0, 5.0, 5.0, 5.0], 3, 3).unwrap();
+    let p = target_probability(z.leaky_trace(), &[1, 2, 0], 1.0).unwrap();
+    assert!(host(&p).iter().all(|p| (0.0..=1.0).contains(p)));
+    assert!(host(&p.sum().backward().get(&z)).iter().all(|g| g.is_finite()));
+    let bad = |z: Vec<f32>, labels: &[usize], t: f32| target_probability(matrix(z, 1, 2).unwrap(), labels, t);
+    assert!(matches!(bad(vec![f32::NAN, 0.0], &[0], 1.0), Err(Error::NotFinite { index: 0, .. })));
+    assert!(matches!(bad(vec![0.0, f32::INFINITY], &[0], 1.0), Err(Error::NotFinite { index: 1, .. })));
+    assert!(matches!(bad(vec![0.0, 0.0], &[2], 1.0), Err(Error::Shape { .. })));
+    assert!(matches!(bad(vec![0.0, 0.0], &[0, 1], 1.0), Err(Error::Shape { .. })));
+    assert!(matches!(bad(vec![0.0, 0.0], &[0], 0.0), Err(Error::Parameter { name: "temperature", .. })));
+    assert!(matches!(target_probability(matrix(vec![], 0, 2).unwrap(), &[], 1.0), Err(Error::Shape { .. })));
+}
+
+#[test]
+fn elu_and_its_slope() {
+    let x = matrix(vec![2.0, 0.0, -1.0, -200.0, 1e30], 1, 5).unwrap();
+    let y = elu(x.leaky_trace()).unwrap();
+    assert_close(&wide(&host(&y))[..4], &[2.0, 0.0, (-1.0f64).exp() - 1.0, -1.0], 1e-6);
+    assert_close(&wide(&host(&y.sum().backward().get(&x))), &[1.0, 1.0, (-1.0f64).exp(), 0.0, 1.0], 1e-6);
+}
+
+#[test]
+fn adam_continues_from_its_state_as_if_never_stopped() {
+    let start = || Parameters::new(vec![Parameter::new("w", &[2, 2], vec![1.0, -2.0, 3.0, 0.5]).unwrap()]);
+    let step = |adam: &mut Adam, parameters: &mut Parameters| {
+        let w = parameters.iter().next().unwrap().value().clone();
+        let mut gradients = (w.leaky_trace() - 0.25).square().sum().backward();
+        adam.update(parameters, &mut gradients).unwrap();
+    };
+    let (mut whole, mut adam) = (start(), Adam::new(0.1, 0.01));
+    (0..6).for_each(|_| step(&mut adam, &mut whole));
+
+    let (mut first, mut adam) = (start(), Adam::new(0.1, 0.01));
+    (0..3).for_each(|_| step(&mut adam, &mut first));
+    let state = adam.state(&first).unwrap();
+    let mut second = start();
+    second.assign(&first).unwrap();
+    let mut adam = Adam::new(0.1, 0.01);
+    adam.restore(&second, &state).unwrap();
+    (0..3).for_each(|_| step(&mut adam, &mut second));
+    assert_eq!(whole.values(), second.values());
+}
+
+#[test]
+fn safetensors_keep_names_shapes_and_values_and_refuse_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.safetensors");
+    let network = Network::new(1, 4, 9).unwrap();
+    network.parameters().save(&path, [("note".to_string(), "x".to_string())].into()).unwrap();
+    let (loaded, notes) = Parameters::load(&path).unwrap();
+    assert_eq!(notes["note"], "x");
+    assert_eq!(Network::from_parameters(&loaded).unwrap().parameters().values(), network.parameters().values());
+
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() - 3]).unwrap();
+    assert!(matches!(Parameters::load(&path), Err(Error::Data { .. })));
+    std::fs::write(&path, b"not a safetensors file").unwrap();
+    assert!(matches!(Parameters::load(&path), Err(Error::Data { .. })));
+    assert!(matches!(Parameters::load(&folder.path().join("none")), Err(Error::Io { .. })));
+    let nowhere = folder.path().join("missing").join("w.safetensors");
+    assert!(matches!(network.parameters().save(&nowhere, Default::default()), Err(Error::Io { .. })));
+}

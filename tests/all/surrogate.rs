@@ -1,0 +1,211 @@
+//! The objective's exact gradient, learning, checkpoints and files.
+
+use dfdx::prelude::*;
+use reloss::loss::{value, CrossEntropy, Loss, MeanAbsoluteError};
+use reloss::metric::{Custom, Direction, Metric, Scores, TopK};
+use reloss::ops::{host, matrix, Parameters};
+use reloss::sampler::{Sample, Sampler};
+use reloss::sort::SoftSort;
+use reloss::surrogate::*;
+use reloss::{Error, Tape};
+
+use crate::support::{assert_close, wide};
+
+fn samples(count: usize) -> Vec<Sample> {
+    Sampler::random(5).draw(&TopK::ACCURACY, count, 7).unwrap()
+}
+
+fn gradient(network: &Network, batch: &Batch, penalty: &Penalty) -> Vec<f64> {
+    let value =
+        objective(network, batch, Direction::HigherIsBetter, penalty, &SoftSort::default(), Tape::default()).unwrap();
+    let mut gradients = value.total.backward();
+    let mut flat = Vec::new();
+    for p in network.parameters().iter() {
+        gradients.get_or_alloc_mut(p.value()).unwrap();
+        flat.extend(wide(&host(&gradients.get(p.value()))));
+    }
+    flat
+}
+
+/// A network whose one parameter value is moved by `step`.
+fn moved(network: &Network, index: usize, step: f32) -> Network {
+    let mut before = 0;
+    let members = network.parameters().iter().map(|p| {
+        let mut values = host(p.value());
+        if (before..before + values.len()).contains(&index) {
+            values[index - before] += step;
+        }
+        before += values.len();
+        reloss::ops::Parameter::new(p.name(), p.shape(), values).unwrap()
+    });
+    Network::from_parameters(&Parameters::new(members.collect())).unwrap()
+}
+
+#[test]
+fn objective_gradient_agrees_with_finite_differences() {
+    let network = Network::new(1, 6, 2).unwrap();
+    let samples = samples(12);
+    for feature in [Feature::Probability, Feature::LogOdds] {
+        for with_respect_to in [WithRespectTo::Logits, WithRespectTo::Probabilities] {
+            for slope in [Slope::Row, Slope::SampleMean] {
+                let input = Input { feature, temperature: 2.0 };
+                let batch = Batch::new(&samples, &input, with_respect_to).unwrap();
+                let penalty = Penalty { weight: 0.1, with_respect_to, slope };
+                let exact = gradient(&network, &batch, &penalty);
+                let at = |i: usize, step: f32| {
+                    let network = moved(&network, i, step);
+                    let direction = Direction::HigherIsBetter;
+                    let sort = SoftSort::default();
+                    let value = objective(&network, &batch, direction, &penalty, &sort, Tape::default()).unwrap();
+                    f64::from(reloss::ops::scalar(&value.total))
+                };
+                // f32 values: a step of 2e-3 leaves about 1e-4 of rounding and curvature.
+                let scale = exact.iter().fold(1.0f64, |m, g| m.max(g.abs()));
+                for i in (0..exact.len()).step_by(5) {
+                    let difference = (at(i, 2e-3) - at(i, -2e-3)) / 4e-3;
+                    assert_close(&[exact[i]], &[difference], 2e-2 * scale);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn direction_is_the_norm_of_the_inputs_gradient() {
+    let samples = samples(1);
+    let (scores, labels) = (&samples[0].scores, &samples[0].labels);
+    for feature in [Feature::Probability, Feature::LogOdds] {
+        let input = Input { feature, temperature: 1.5 };
+        let batch = Batch::new(&samples, &input, WithRespectTo::Logits).unwrap();
+        let logits = matrix(scores.values().to_vec(), scores.rows(), scores.classes()).unwrap();
+        let x = match feature {
+            Feature::Probability => reloss::ops::target_probability(logits.leaky_trace(), labels, 1.5),
+            Feature::LogOdds => reloss::ops::target_log_odds(logits.leaky_trace(), labels, 1.5),
+        };
+        let x = x.unwrap();
+        assert_close(&wide(&host(&batch.x)), &wide(&host(&x)), 1e-5);
+        let gradient = host(&x.sum().backward().get(&logits));
+        let norms: Vec<f64> =
+            gradient.chunks(scores.classes()).map(|g| g.iter().map(|v| f64::from(v * v)).sum::<f64>().sqrt()).collect();
+        assert_close(&wide(&host(&batch.direction)), &norms, 1e-5);
+    }
+}
+
+fn quick() -> Learn {
+    Learn { steps: 12, samples: 16, hidden: 16, held_out: 32, evaluate_every: 4, ..Learn::default() }
+}
+
+#[test]
+fn same_seed_same_weights_whatever_the_threads() {
+    let learn_with = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| learn(&TopK::ACCURACY, &Sampler::random(4), &quick()).unwrap())
+    };
+    let (one, three) = (learn_with(1), learn_with(3));
+    assert_eq!(one.loss.network().parameters().values(), three.loss.network().parameters().values());
+    assert_eq!(one.history, three.history);
+}
+
+#[test]
+fn an_interrupted_run_continues_to_the_same_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.safetensors");
+    let whole = learn(&TopK::ACCURACY, &Sampler::random(4), &quick()).unwrap();
+    let part = Learn { steps: 8, checkpoint: Some(path.clone()), ..quick() };
+    learn(&TopK::ACCURACY, &Sampler::random(4), &part).unwrap();
+    let rest = Learn { checkpoint: Some(path.clone()), resume: true, ..quick() };
+    let resumed = learn(&TopK::ACCURACY, &Sampler::random(4), &rest).unwrap();
+    assert_eq!(whole.loss.network().parameters().values(), resumed.loss.network().parameters().values());
+    assert_eq!(whole.history, resumed.history);
+
+    let other = Learn { seed: 1, ..rest.clone() };
+    assert!(matches!(
+        learn(&TopK::ACCURACY, &Sampler::random(4), &other),
+        Err(Error::Parameter { name: "resume", .. })
+    ));
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    assert!(matches!(learn(&TopK::ACCURACY, &Sampler::random(4), &rest), Err(Error::Data { .. })));
+}
+
+#[test]
+fn a_learned_loss_ranks_and_survives_its_file() {
+    let learned = learn(&TopK::ACCURACY, &Sampler::random(5), &Learn { steps: 40, ..quick() }).unwrap();
+    assert!(learned.held_out > 0.9, "held-out Spearman {}", learned.held_out);
+    let report = learned.report(&TopK::ACCURACY, &samples(60)).unwrap();
+    assert!(report.agreements[1].spearman < -0.85, "{:?}", report.agreements[1].spearman);
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("loss.safetensors");
+    learned.loss.save(&path).unwrap();
+    let loaded = Surrogate::load(&path).unwrap();
+    let sample = &samples(1)[0];
+    let of = |loss: &Surrogate| value(loss, &sample.scores, &sample.labels).unwrap();
+    assert_eq!(of(&learned.loss), of(&loaded));
+    assert_eq!(loaded.metric(), TopK::ACCURACY.name());
+}
+
+#[test]
+fn a_surrogates_gradient_agrees_with_finite_differences() {
+    let network = Network::new(1, 8, 4).unwrap();
+    for feature in [Feature::Probability, Feature::LogOdds] {
+        let loss = Surrogate::new(network.clone(), Input { feature, temperature: 1.0 }, "accuracy").unwrap();
+        let z = [0.3f32, -0.2, 0.9, 1.4, 0.1, -1.0];
+        let logits = matrix(z.to_vec(), 2, 3).unwrap();
+        let exact = wide(&host(&loss.loss(logits.leaky_trace(), &[2, 1]).unwrap().backward().get(&logits)));
+        let at = |i: usize, step: f32| {
+            let mut z = z;
+            z[i] += step;
+            value(&loss, &Scores::new(z.to_vec(), 3).unwrap(), &[2, 1]).unwrap()
+        };
+        let differences: Vec<f64> = (0..6).map(|i| (at(i, 1e-2) - at(i, -1e-2)) / 2e-2).collect();
+        assert_close(&exact, &differences, 2e-4);
+    }
+}
+
+fn constant(_: &Scores, _: &[usize]) -> f64 {
+    0.5
+}
+
+fn not_a_number(_: &Scores, _: &[usize]) -> f64 {
+    f64::NAN
+}
+
+#[test]
+fn learning_names_what_is_wrong() {
+    let sampler = Sampler::random(3);
+    let with = |metric: &dyn Metric, options: Learn| learn(metric, &sampler, &options).map(|l| l.held_out);
+    let flat = Custom::new("flat", Direction::HigherIsBetter, constant);
+    assert!(matches!(with(&flat, quick()), Err(Error::Undefined { .. })));
+    let broken = Custom::new("broken", Direction::HigherIsBetter, not_a_number);
+    assert!(matches!(with(&broken, quick()), Err(Error::Undefined { .. })));
+    for bad in [
+        Learn { steps: 0, ..quick() },
+        Learn { samples: 1, ..quick() },
+        Learn { held_out: 0, ..quick() },
+        Learn { learning_rate: f64::NAN, ..quick() },
+        Learn { hidden: 0, ..quick() },
+        Learn { penalty: Penalty { weight: -1.0, ..Penalty::default() }, ..quick() },
+        Learn { sort: SoftSort { steepness: 0.0, ..SoftSort::default() }, ..quick() },
+    ] {
+        assert!(matches!(with(&TopK::ACCURACY, bad.clone()), Err(Error::Parameter { .. })), "{bad:?}");
+    }
+    assert!(matches!(Batch::new(&[], &Input::default(), WithRespectTo::Logits), Err(Error::Shape { .. })));
+    let wide_network = Network::new(2, 4, 0).unwrap();
+    assert!(matches!(Surrogate::new(wide_network, Input::default(), "m"), Err(Error::Shape { .. })));
+}
+
+#[test]
+fn original_losses_by_hand() {
+    let scores = Scores::new(vec![0.0, 0.0, 3.0f32.ln(), 0.0], 2).unwrap();
+    // p of the labels: 1/2 and 3/4
+    let expected = -(0.5f64.ln() + 0.75f64.ln()) / 2.0;
+    assert_close(&[value(&CrossEntropy::default(), &scores, &[1, 0]).unwrap()], &[expected], 1e-6);
+    assert_close(&[value(&MeanAbsoluteError, &scores, &[1, 0]).unwrap()], &[0.375], 1e-6);
+    let weighted = CrossEntropy { class_weights: Some(vec![3.0, 1.0]) };
+    let expected = -(0.5f64.ln() + 3.0 * 0.75f64.ln()) / 4.0;
+    assert_close(&[value(&weighted, &scores, &[1, 0]).unwrap()], &[expected], 1e-6);
+    let short = CrossEntropy { class_weights: Some(vec![1.0]) };
+    assert!(matches!(value(&short, &scores, &[1, 0]), Err(Error::Shape { .. })));
+    assert!(matches!(CrossEntropy::balanced(&[0, 0], 2), Err(Error::Parameter { .. })));
+}

@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""One loss-learning step: reloss against PyTorch, in one run on this machine.
+
+The peers compute what the released training code computes (per-sample forward, input-gradient penalty with
+`create_graph`, diffsort's soft ranks, Adam), once sample by sample as released and once with all samples in one batch.
+
+    python -m venv venv && venv/bin/pip install -r tests/peers/requirements.txt
+    venv/bin/python tests/peers/learn_step.py            # 256 x 128 x 10 and x 1000
+"""
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+import torch
+from diffsort import DiffSortNet
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SAMPLES, ROWS = 256, 128
+
+
+def network():
+    linear = torch.nn.Linear
+    elu = torch.nn.ELU
+    return torch.nn.Sequential(
+        linear(1, 128), elu(), linear(128, 128), elu(), linear(128, 128), elu(), linear(128, 1)
+    )
+
+
+def soft_ranks(sorter, x):
+    _, permutation = sorter(x)
+    return permutation @ torch.arange(x.shape[1], dtype=x.dtype)
+
+
+def pearson(a, b):
+    a, b = a - a.mean(), b - b.mean()
+    return (a * b).sum() / (a.norm() * b.norm())
+
+
+def objective(losses, metrics, penalty, sorter):
+    soft = soft_ranks(sorter, -losses[None])[0]
+    hard = metrics.argsort().argsort().to(soft.dtype)
+    return -pearson(soft, hard) + 10 * penalty
+
+
+def row_losses(net, logits, labels):
+    p = logits.softmax(-1).gather(-1, labels[..., None])
+    return net(p)[..., 0].abs()
+
+
+def loop_step(net, optimiser, sorter, logits, labels):
+    losses, metrics, penalties = [], [], []
+    for z, y in zip(logits, labels):
+        z = z.clone().requires_grad_()
+        loss = row_losses(net, z, y).mean()
+        (gradient,) = torch.autograd.grad(loss, z, create_graph=True)
+        penalties.append(((gradient.norm(dim=1) - 1) ** 2).mean())
+        metrics.append((z.argmax(1) == y).float().mean())
+        losses.append(loss)
+    value = objective(torch.stack(losses), torch.stack(metrics), torch.stack(penalties).mean(), sorter)
+    optimiser.zero_grad()
+    value.backward()
+    optimiser.step()
+
+
+def batched_step(net, optimiser, sorter, logits, labels):
+    z = logits.clone().requires_grad_()
+    losses = row_losses(net, z, labels).mean(1)
+    (gradient,) = torch.autograd.grad(losses.sum(), z, create_graph=True)
+    penalty = ((gradient.norm(dim=2) - 1) ** 2).mean()
+    metrics = (logits.argmax(-1) == labels).float().mean(1)
+    value = objective(losses, metrics, penalty, sorter)
+    optimiser.zero_grad()
+    value.backward()
+    optimiser.step()
+
+
+def median_seconds(step, classes, repeats):
+    torch.manual_seed(0)
+    net = network()
+    optimiser = torch.optim.Adam(net.parameters(), 0.01, weight_decay=1e-3)
+    sorter = DiffSortNet("bitonic", SAMPLES, steepness=5)
+    logits = torch.randn(SAMPLES, ROWS, classes) * 2
+    labels = torch.randint(classes, (SAMPLES, ROWS))
+    times = []
+    for _ in range(repeats + 1):
+        start = time.perf_counter()
+        step(net, optimiser, sorter, logits, labels)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[1:])
+
+
+def ours(classes):
+    command = ["cargo", "bench", "--bench", "learn_step", "--", f"256x128x{classes}$"]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    metadata = json.loads(subprocess.check_output(["cargo", "metadata", "--format-version=1", "--no-deps"], cwd=ROOT))
+    folder = pathlib.Path(metadata["target_directory"]) / "criterion" / "learn_step" / f"256x128x{classes}" / "new"
+    return json.loads((folder / "estimates.json").read_text())["median"]["point_estimate"] * 1e-9
+
+
+def main():
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; {SAMPLES} samples x {ROWS} rows")
+    for classes in [int(a) for a in sys.argv[1:]] or [10, 1000]:
+        mine = ours(classes)
+        batched = median_seconds(batched_step, classes, 7)
+        loop = median_seconds(loop_step, classes, 3)
+        again = ours(classes)
+        mine = statistics.median([mine, again])
+        print(
+            f"{classes:5} classes: reloss {mine * 1e3:7.1f} ms | PyTorch batched {batched * 1e3:8.1f} ms"
+            f" ({batched / mine:.1f} x) | PyTorch loop {loop * 1e3:8.1f} ms ({loop / mine:.1f} x)"
+        )
+    # Value and tangent forward, and both backward: 12 products of (rows x 128) by (128 x 128).
+    flops = 12 * 2 * SAMPLES * ROWS * 128 * 128
+    print(f"matrix products of one step: {flops / 1e9:.1f} GFLOP")
+    a = torch.rand(1024, 1024)
+    start = time.perf_counter()
+    for _ in range(50):
+        a @ a
+    peak = 50 * 2 * 1024**3 / (time.perf_counter() - start) / 1e9
+    print(f"this machine's gemm (PyTorch, 1024 cubed): {peak:.0f} GFLOP/s")
+
+
+if __name__ == "__main__":
+    main()
