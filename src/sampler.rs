@@ -37,8 +37,12 @@ impl Store {
     /// [`Error::Shape`] for labels that do not fit the scores.
     pub fn new(scores: Scores, labels: Vec<usize>) -> Result<Self> {
         let classes = scores.classes();
-        let mut store =
-            Self { values: Vec::new(), labels: Vec::new(), classes, by_prediction: vec![Vec::new(); classes] };
+        let mut store = Self {
+            values: Vec::new(),
+            labels: Vec::new(),
+            classes,
+            by_prediction: vec![Vec::new(); classes],
+        };
         store.append(scores, labels)?;
         Ok(store)
     }
@@ -156,9 +160,10 @@ impl Sampler {
             return Err(Error::parameter("mixed", format!("{random} is not a probability")));
         }
         match self.labels {
-            Labels::LongTail(most) if !(most >= 1.0 && most.is_finite()) => {
-                Err(Error::parameter("long tail", format!("{most}: the ratio of class frequencies is 1 or more")))
-            }
+            Labels::LongTail(most) if !(most >= 1.0 && most.is_finite()) => Err(Error::parameter(
+                "long tail",
+                format!("{most}: the ratio of class frequencies is 1 or more"),
+            )),
             _ => Ok(()),
         }
     }
@@ -193,7 +198,9 @@ impl Sampler {
             (Labels::True, _) => truth,
             (_, None) => {
                 let kept = (rng.gen::<f64>() * self.rows as f64) as usize;
-                (0..self.rows).map(|i| if i < kept { scores.argmax(i) } else { rng.gen_range(0..classes) }).collect()
+                (0..self.rows)
+                    .map(|i| if i < kept { scores.argmax(i) } else { rng.gen_range(0..classes) })
+                    .collect()
             }
             (_, Some(tail)) => (0..self.rows).map(|i| tail.relabel(scores.argmax(i), rng)).collect(),
         };
@@ -216,7 +223,8 @@ impl Sampler {
             match store {
                 Some(store) => {
                     // A class never predicted has no rows: any row serves then.
-                    let rows = wanted.map(|class| &store.by_prediction[class]).filter(|rows| !rows.is_empty());
+                    let rows =
+                        wanted.map(|class| &store.by_prediction[class]).filter(|rows| !rows.is_empty());
                     let row = match rows {
                         Some(rows) => rows[rng.gen_range(0..rows.len())],
                         None => rng.gen_range(0..store.rows()),
@@ -306,6 +314,12 @@ impl Coverage {
             return Err(Error::undefined("coverage", "there are no samples"));
         }
         let at = |share: f64| values[((values.len() - 1) as f64 * share).round() as usize];
-        Ok(Self { lowest: at(0.0), quarter: at(0.25), median: at(0.5), three_quarters: at(0.75), highest: at(1.0) })
+        Ok(Self {
+            lowest: at(0.0),
+            quarter: at(0.25),
+            median: at(0.5),
+            three_quarters: at(0.75),
+            highest: at(1.0),
+        })
     }
 }

@@ -63,7 +63,10 @@ fn main() -> ExitCode {
 fn classify(arguments: &ClassifyArguments) -> Result<()> {
     create_folder(&arguments.out)?;
     let data = Dataset::digits()?;
-    let mut comparison = Classify { seeds: (arguments.seed..arguments.seed + arguments.seeds).collect(), ..Classify::default() };
+    let mut comparison = Classify {
+        seeds: (arguments.seed..arguments.seed + arguments.seeds).collect(),
+        ..Classify::default()
+    };
     if let Some(wanted) = &arguments.setting {
         comparison.settings.retain(|s| s.name().contains(wanted.as_str()));
     }
@@ -71,10 +74,14 @@ fn classify(arguments: &ClassifyArguments) -> Result<()> {
 
     let path = arguments.out.join("classify.csv");
     let done = if arguments.resume && path.exists() { Results::load(&path)? } else { Results::default() };
-    let command = format!("cargo run --release -- classify --seeds {} --seed {}", arguments.seeds, arguments.seed);
+    let command =
+        format!("cargo run --release -- classify --seeds {} --seed {}", arguments.seeds, arguments.seed);
     let results = comparison.run(&data, done, Some(&path), &command)?;
-    let table = Table::new(results.summary("cross_entropy")?, "test metric, mean ± sd over seeds; paired differences")
-        .best("mean ± sd, %", Best::Highest);
+    let table = Table::new(
+        results.summary("cross_entropy")?,
+        "test metric, mean ± sd over seeds; paired differences",
+    )
+    .best("mean ± sd, %", Best::Highest);
     write_atomic(&arguments.out.join("classify.html"), table.html()?.as_bytes())?;
     println!("{}", table.text()?);
     println!("figures, tables and the learned loss are in {}", arguments.out.display());
@@ -101,7 +108,8 @@ fn show_one(data: &Dataset, comparison: &Classify, arguments: &ClassifyArguments
     write_atomic(&arguments.out.join("report.html"), report.block()?.html()?.as_bytes())?;
     println!("{}", report.table()?.text()?);
 
-    let original = task.train(&CrossEntropy::default(), metric.as_ref(), &Train { warm_up: 0.0, ..train.clone() })?;
+    let original =
+        task.train(&CrossEntropy::default(), metric.as_ref(), &Train { warm_up: 0.0, ..train.clone() })?;
     let outcome = task.train(&learned.loss, metric.as_ref(), &train)?;
     let curves = training_curves(metric.name(), &[("cross-entropy", &original), ("learned loss", &outcome)]);
     save_figure(&arguments.out, "training", &curves)

@@ -30,7 +30,9 @@ pub(super) fn read(path: &Path, dimensions: u8) -> Result<Idx> {
     let magic = [0, 0, 8, dimensions];
     if bytes.len() < header || bytes[..4] != magic {
         let got = &bytes[..bytes.len().min(4)];
-        let reason = format!("not an IDX file of bytes in {dimensions} dimensions: it begins with {got:?}, not {magic:?}");
+        let reason = format!(
+            "not an IDX file of bytes in {dimensions} dimensions: it begins with {got:?}, not {magic:?}"
+        );
         return Err(Error::data(path, None, reason));
     }
     let size = |b: &[u8]| u32::from_be_bytes([b[0], b[1], b[2], b[3]]) as usize;

@@ -33,13 +33,23 @@ impl Dataset {
     /// assert_eq!((data.rows(), data.row(1)), (2, &[2.0, 3.0][..]));
     /// # Ok::<(), reloss::Error>(())
     /// ```
-    pub fn new(name: &str, features: Vec<f32>, width: usize, labels: Vec<usize>, classes: usize) -> Result<Self> {
+    pub fn new(
+        name: &str,
+        features: Vec<f32>,
+        width: usize,
+        labels: Vec<usize>,
+        classes: usize,
+    ) -> Result<Self> {
         if labels.is_empty() || width == 0 || features.len() != labels.len() * width {
             let expected = format!("{} rows of {width}, one or more of each", labels.len());
             return Err(Error::shape("data set", expected, format!("{} numbers", features.len())));
         }
         if let Some(row) = labels.iter().position(|&label| label >= classes) {
-            return Err(Error::shape("data set", format!("labels below {classes}"), format!("{} at row {row}", labels[row])));
+            return Err(Error::shape(
+                "data set",
+                format!("labels below {classes}"),
+                format!("{} at row {row}", labels[row]),
+            ));
         }
         check_finite("data set", &features)?;
         Ok(Self { name: name.to_string(), features, labels, width, classes })
@@ -54,7 +64,11 @@ impl Dataset {
     /// Alpaydin, Kaynak, UCI 1998, test part; as in scikit-learn.
     pub fn digits() -> Result<Self> {
         let file = include_bytes!("../../data/digits.csv.gz");
-        let mut data = csv::parse("digits", &idx::unpack(file, Path::new("digits.csv.gz"))?, Path::new("digits.csv.gz"))?;
+        let mut data = csv::parse(
+            "digits",
+            &idx::unpack(file, Path::new("digits.csv.gz"))?,
+            Path::new("digits.csv.gz"),
+        )?;
         data.features.iter_mut().for_each(|v| *v /= 16.0);
         Ok(data)
     }

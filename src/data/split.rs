@@ -57,7 +57,10 @@ impl Dataset {
     pub fn split(&self, options: &Split) -> Result<Splits> {
         let Split { validation, test, seed } = *options;
         if !(validation > 0.0 && test > 0.0 && validation + test < 1.0) {
-            return Err(Error::parameter("split", format!("shares {validation} and {test} must leave rows in every part")));
+            return Err(Error::parameter(
+                "split",
+                format!("shares {validation} and {test} must leave rows in every part"),
+            ));
         }
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut parts: [Vec<usize>; 3] = Default::default();
@@ -70,7 +73,8 @@ impl Dataset {
                 let reason = format!("class {class} has {} rows, too few for three parts", rows.len());
                 return Err(Error::undefined(format!("a split of {}", self.name), reason));
             }
-            for (part, rows) in parts.iter_mut().zip([&rows[second..], &rows[..first], &rows[first..second]]) {
+            for (part, rows) in parts.iter_mut().zip([&rows[second..], &rows[..first], &rows[first..second]])
+            {
                 part.extend_from_slice(rows);
             }
         }
@@ -84,7 +88,8 @@ impl Dataset {
     /// [`Error::Parameter`] for a rate outside `[0, 1]` or a single class.
     pub fn with_label_noise(&self, rate: f64, seed: u64) -> Result<Self> {
         if !(0.0..=1.0).contains(&rate) || self.classes < 2 {
-            let reason = format!("rate {rate} with {} classes: a share and two classes are needed", self.classes);
+            let reason =
+                format!("rate {rate} with {} classes: a share and two classes are needed", self.classes);
             return Err(Error::parameter("label_noise", reason));
         }
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -106,7 +111,8 @@ impl Dataset {
     /// [`Error::Parameter`] for a ratio below 1 or a single class.
     pub fn long_tailed(&self, ratio: f64, seed: u64) -> Result<Self> {
         if !(ratio >= 1.0 && ratio.is_finite()) || self.classes < 2 {
-            let reason = format!("ratio {ratio} with {} classes: 1 or more and two classes are needed", self.classes);
+            let reason =
+                format!("ratio {ratio} with {} classes: 1 or more and two classes are needed", self.classes);
             return Err(Error::parameter("long_tail", reason));
         }
         let mut rng = ChaCha8Rng::seed_from_u64(seed);

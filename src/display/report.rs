@@ -20,7 +20,8 @@ impl Report {
     pub fn figure(&self) -> Figure {
         let mut figure = Figure::new().columns(2);
         for agreement in &self.agreements {
-            let points: Vec<(f64, f64)> = agreement.values.iter().copied().zip(self.values.iter().copied()).collect();
+            let points: Vec<(f64, f64)> =
+                agreement.values.iter().copied().zip(self.values.iter().copied()).collect();
             let panel = Panel::new(&agreement.loss.replace('_', " "))
                 .x("loss of a batch")
                 .y(&self.metric)
@@ -38,10 +39,8 @@ impl Report {
     pub fn table(&self) -> Result<Table> {
         let names: Vec<&str> = self.agreements.iter().map(|a| a.loss.as_str()).collect();
         let spearman: Vec<f64> = self.agreements.iter().map(|a| a.spearman).collect();
-        let columns = vec![
-            Column::new("loss".into(), names),
-            Column::new("Spearman with the metric".into(), spearman),
-        ];
+        let columns =
+            vec![Column::new("loss".into(), names), Column::new("Spearman with the metric".into(), spearman)];
         let frame = DataFrame::new(self.agreements.len(), columns);
         let frame = frame.map_err(|e| Error::Draw { what: "report".to_string(), reason: e.to_string() })?;
         let caption = format!("{} held-out batches, {}", self.values.len(), self.metric);
@@ -86,7 +85,8 @@ fn learning_panel(history: &[Step]) -> Panel {
 pub fn training_curves(metric: &str, models: &[(&str, &Outcome)]) -> Figure {
     let mut panel = Panel::new("training a model").x("epoch").y(&format!("validation {metric}"));
     for (name, outcome) in models {
-        let points: Vec<(f64, f64)> = outcome.history.iter().map(|e| (e.epoch as f64, e.validation)).collect();
+        let points: Vec<(f64, f64)> =
+            outcome.history.iter().map(|e| (e.epoch as f64, e.validation)).collect();
         panel = panel.line(name, &points);
     }
     Figure::new().panel(panel)

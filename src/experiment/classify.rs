@@ -87,7 +87,7 @@ impl Default for Classify {
         Self {
             settings: vec![Setting::Clean, Setting::Noise(0.2), Setting::Noise(0.4), Setting::LongTail(20.0)],
             seeds: (0..10).collect(),
-            tuning_seeds: vec![100, 101],
+            tuning_seeds: vec![100, 101, 102, 103],
             grid: vec![1e-3, 3e-3, 1e-2, 2e-2, 4e-2],
             learn: Learn::default(),
             train: Train::default(),
@@ -100,7 +100,12 @@ impl Default for Classify {
 ///
 /// # Errors
 /// What training and learning have to say.
-pub fn learn_loss(task: &Classification, metric: &dyn Metric, train: &Train, options: &Learn) -> Result<Learned> {
+pub fn learn_loss(
+    task: &Classification,
+    metric: &dyn Metric,
+    train: &Train,
+    options: &Learn,
+) -> Result<Learned> {
     let mut sampler = Sampler::stored(task.store_predictions(metric, train)?);
     if options.input.balanced {
         sampler = Sampler { labels: Labels::LongTail(100.0), rows: 128, ..sampler };
@@ -109,12 +114,6 @@ pub fn learn_loss(task: &Classification, metric: &dyn Metric, train: &Train, opt
     let part = &task.splits.train;
     learned.loss = learned.loss.with_shares_of(part.labels(), part.classes())?;
     Ok(learned)
-}
-
-/// A loss that takes part, with the share of steps it leaves to cross-entropy first.
-struct Candidate {
-    loss: Box<dyn Loss>,
-    warm_up: f64,
 }
 
 impl Classify {
@@ -145,33 +144,59 @@ impl Classify {
     }
 
     /// The losses of one task; the learned one knows this task's training part only.
-    fn candidates(&self, task: &Classification, setting: &Setting, metric: &dyn Metric, seed: u64) -> Result<Vec<Candidate>> {
-        let train = Train { seed, ..self.train.clone() };
+    fn candidates(
+        &self,
+        task: &Classification,
+        setting: &Setting,
+        metric: &dyn Metric,
+        seed: u64,
+    ) -> Result<Vec<Box<dyn Loss>>> {
+        let train = self.train(setting, seed, self.train.learning_rate);
         let mut options = Learn { seed, ..self.learn.clone() };
         options.input.balanced = setting.balanced();
         let learned = learn_loss(task, metric, &train, &options)?;
         let part = &task.splits.train;
-        let plain = |loss: Box<dyn Loss>| Candidate { loss, warm_up: 0.0 };
         Ok(vec![
-            plain(Box::new(CrossEntropy::default())),
-            plain(Box::new(CrossEntropy::balanced(part.labels(), part.classes())?)),
-            plain(Box::new(MeanAbsoluteError)),
-            Candidate { loss: Box::new(learned.loss), warm_up: self.train.warm_up },
+            Box::new(CrossEntropy::default()),
+            Box::new(CrossEntropy::balanced(part.labels(), part.classes())?),
+            Box::new(MeanAbsoluteError),
+            Box::new(learned.loss),
         ])
     }
 
-    /// The best learning rate of each candidate by the validation part of the tuning seeds.
+    /// The best learning rate of each candidate by the validation parts of the tuning seeds.
     fn tune(&self, data: &Dataset, setting: &Setting) -> Result<Vec<f64>> {
         let metric = setting.metric();
-        let Some(&seed) = self.tuning_seeds.first() else {
-            return Err(Error::parameter("tuning_seeds", "one seed or more is needed"));
+        let mut totals: Vec<Vec<f64>> = Vec::new();
+        for &seed in &self.tuning_seeds {
+            let task = setting.task(data, seed)?;
+            let candidates = self.candidates(&task, setting, metric.as_ref(), seed)?;
+            totals.resize(candidates.len(), vec![0.0; self.grid.len()]);
+            for (candidate, totals) in candidates.iter().zip(&mut totals) {
+                for (&rate, total) in self.grid.iter().zip(totals) {
+                    *total += match task.train(candidate.as_ref(), metric.as_ref(), &self.train(setting, seed, rate)) {
+                        Ok(outcome) => metric.direction().sign() * outcome.validation,
+                        // A rate that does not train is no choice.
+                        Err(Error::Diverged { .. }) => f64::NEG_INFINITY,
+                        Err(other) => return Err(other),
+                    };
+                }
+            }
+        }
+        let best = |totals: &Vec<f64>| {
+            let best = totals.iter().zip(&self.grid).max_by(|a, b| a.0.total_cmp(b.0));
+            best.filter(|(total, _)| total.is_finite()).map(|(_, &rate)| rate)
         };
-        let task = setting.task(data, seed)?;
-        let rate = |candidate: &Candidate| {
-            let train = Train { warm_up: candidate.warm_up, ..self.train.clone() };
-            task.tune(candidate.loss.as_ref(), metric.as_ref(), &train, &self.grid, &self.tuning_seeds)
-        };
-        self.candidates(&task, setting, metric.as_ref(), seed)?.iter().map(rate).collect()
+        let rates: Option<Vec<f64>> = totals.iter().map(best).collect();
+        rates.filter(|rates| !rates.is_empty()).ok_or_else(|| {
+            Error::parameter("grid", format!("no rate of {:?} trains over seeds {:?}", self.grid, self.tuning_seeds))
+        })
+    }
+
+    /// A long-tailed part is small: its epochs are doubled, for every loss.
+    fn train(&self, setting: &Setting, seed: u64, learning_rate: f64) -> Train {
+        let epochs = self.train.epochs * if setting.balanced() { 2 } else { 1 };
+        Train { epochs, seed, learning_rate, ..self.train.clone() }
     }
 
     /// One run of every candidate on the task of one seed.
@@ -179,13 +204,15 @@ impl Classify {
         let metric = setting.metric();
         let task = setting.task(data, seed)?;
         let mut runs = Vec::new();
-        for (candidate, &learning_rate) in self.candidates(&task, setting, metric.as_ref(), seed)?.iter().zip(rates) {
-            let train = Train { learning_rate, seed, warm_up: candidate.warm_up, ..self.train.clone() };
-            let outcome = task.train(candidate.loss.as_ref(), metric.as_ref(), &train)?;
+        for (candidate, &learning_rate) in
+            self.candidates(&task, setting, metric.as_ref(), seed)?.iter().zip(rates)
+        {
+            let train = self.train(setting, seed, learning_rate);
+            let outcome = task.train(candidate.as_ref(), metric.as_ref(), &train)?;
             runs.push(Run {
                 data: data.name().to_string(),
                 model: task.model_name(),
-                loss: candidate.loss.name(),
+                loss: candidate.name(),
                 metric: metric.name().to_string(),
                 direction: metric.direction(),
                 setting: setting.name(),

@@ -50,7 +50,9 @@ mod direction {
         match String::deserialize(d)?.as_str() {
             "higher" => Ok(Direction::HigherIsBetter),
             "lower" => Ok(Direction::LowerIsBetter),
-            other => Err(serde::de::Error::custom(format!("direction `{other}` is neither higher nor lower"))),
+            other => {
+                Err(serde::de::Error::custom(format!("direction `{other}` is neither higher nor lower")))
+            }
         }
     }
 }
@@ -124,7 +126,11 @@ fn sign_flip(differences: &[f64]) -> f64 {
         (0..patterns).filter(|&bits| sum(bits).abs() >= bar).count() as f64 / f64::from(patterns)
     } else {
         let scale = differences.iter().map(|d| d * d).sum::<f64>().sqrt();
-        if scale == 0.0 { 1.0 } else { normal_tail(total / scale) }
+        if scale == 0.0 {
+            1.0
+        } else {
+            normal_tail(total / scale)
+        }
     }
 }
 
@@ -161,9 +167,9 @@ impl Results {
 
     fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
         let mut reader = csv::ReaderBuilder::new().comment(Some(b'#')).from_reader(bytes);
-        let runs = reader.deserialize().map(|run| {
-            run.map_err(|e| Error::data(path, e.position().map(|p| p.line() as usize), e))
-        });
+        let runs = reader
+            .deserialize()
+            .map(|run| run.map_err(|e| Error::data(path, e.position().map(|p| p.line() as usize), e)));
         Ok(Self { runs: runs.collect::<Result<_>>()? })
     }
 
@@ -226,7 +232,8 @@ impl Results {
                     format!("{:.3}", paired.p),
                 ]
             };
-            let row = [setting.to_string(), metric.to_string(), loss.to_string(), format!("{mean:.2} ± {sd:.2}")];
+            let row =
+                [setting.to_string(), metric.to_string(), loss.to_string(), format!("{mean:.2} ± {sd:.2}")];
             row.into_iter().chain(versus).zip(&mut columns).for_each(|(cell, column)| column.push(cell));
         }
         let difference = format!("minus {baseline}");
@@ -256,5 +263,6 @@ impl Results {
 
 fn frame(columns: Vec<Column>) -> Result<DataFrame> {
     let height = columns.first().map_or(0, Column::len);
-    DataFrame::new(height, columns).map_err(|e| Error::Draw { what: "table".to_string(), reason: e.to_string() })
+    DataFrame::new(height, columns)
+        .map_err(|e| Error::Draw { what: "table".to_string(), reason: e.to_string() })
 }

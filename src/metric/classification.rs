@@ -11,7 +11,11 @@ pub fn class_counts(labels: &[usize], classes: usize) -> Result<Vec<usize>> {
     let mut counts = vec![0; classes];
     for (row, &label) in labels.iter().enumerate() {
         let Some(count) = counts.get_mut(label) else {
-            return Err(Error::shape("labels", format!("labels below {classes}"), format!("{label} at row {row}")));
+            return Err(Error::shape(
+                "labels",
+                format!("labels below {classes}"),
+                format!("{label} at row {row}"),
+            ));
         };
         *count += 1;
     }
@@ -112,7 +116,8 @@ impl Metric for MacroF1 {
     fn value(&self, scores: &Scores, labels: &[usize]) -> Result<f64> {
         let tally = tally("macro-F1", scores, labels)?;
         let present: Vec<_> = tally.iter().filter(|[_, predicted, truth]| predicted + truth > 0.0).collect();
-        let sum: f64 = present.iter().map(|[right, predicted, truth]| 2.0 * right / (predicted + truth)).sum();
+        let sum: f64 =
+            present.iter().map(|[right, predicted, truth]| 2.0 * right / (predicted + truth)).sum();
         Ok(sum / present.len() as f64)
     }
 }

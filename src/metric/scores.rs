@@ -70,7 +70,10 @@ impl Scores {
     pub fn rank_of(&self, i: usize, class: usize) -> usize {
         let row = self.row(i);
         let own = row[class];
-        row.iter().enumerate().filter(|&(other, &score)| score > own || (score == own && other < class)).count()
+        row.iter()
+            .enumerate()
+            .filter(|&(other, &score)| score > own || (score == own && other < class))
+            .count()
     }
 
     /// Refuses labels that are not one per row and below the classes.

@@ -30,7 +30,10 @@ impl Mlp {
     /// [`Error::Parameter`] for fewer than two sizes, or a size of zero.
     pub fn new(sizes: &[usize], seed: u64) -> Result<Self> {
         if sizes.len() < 2 || sizes.contains(&0) {
-            return Err(Error::parameter("sizes", format!("{sizes:?}: two or more positive widths are needed")));
+            return Err(Error::parameter(
+                "sizes",
+                format!("{sizes:?}: two or more positive widths are needed"),
+            ));
         }
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut members = Vec::new();

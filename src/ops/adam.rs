@@ -67,7 +67,11 @@ impl Adam {
             for (name, store) in [("first", &mut self.first), ("second", &mut self.second)] {
                 store.try_alloc_for(parameter.value())?;
                 let values = host(&store.get(parameter.value()));
-                moments.push(Parameter::new(&format!("{name}.{}", parameter.name()), parameter.shape(), values)?);
+                moments.push(Parameter::new(
+                    &format!("{name}.{}", parameter.name()),
+                    parameter.shape(),
+                    values,
+                )?);
             }
         }
         Ok(AdamState { step: self.step, moments: Parameters::new(moments) })

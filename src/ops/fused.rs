@@ -6,9 +6,9 @@ use dfdx::prelude::*;
 use rayon::prelude::*;
 
 use super::dual::Dual;
+use super::fast_math::exp;
 use super::gemm::{product, Factor, Into};
 use super::parameters::Parameters;
-use super::fast_math::exp;
 use super::simd::vectorised;
 use super::tensors::{host, matrix};
 use crate::error::Result;
@@ -82,7 +82,14 @@ fn activate(value: &mut [f32], raw: &[f32], tangent: &mut [f32]) {
 
 /// One block forward. `stacked` is scratch; `saved` keeps what backward needs; returns the
 /// network's value and tangent in `out` (value rows, then tangent rows).
-fn forward_block(layers: &Layers, input: &[f32], saved: &mut [f32], scratch: &mut Scratch, out: &mut [f32], rows: usize) {
+fn forward_block(
+    layers: &Layers,
+    input: &[f32],
+    saved: &mut [f32],
+    scratch: &mut Scratch,
+    out: &mut [f32],
+    rows: usize,
+) {
     let Scratch { current, next, .. } = scratch;
     current.clear();
     current.extend_from_slice(input);
@@ -112,7 +119,13 @@ fn forward_block(layers: &Layers, input: &[f32], saved: &mut [f32], scratch: &mu
 ///
 /// a = elu(z), t = slope(z) ż  ⇒  g_z = g_a slope + g_t ż slope', g_ż = g_t slope, where
 /// slope' = slope for z < 0 and 0 for z > 0. The tangent t is rebuilt into `tangent` on the way.
-fn deactivate(value: &[f32], raw: &[f32], grad_value: &mut [f32], grad_tangent: &mut [f32], tangent: &mut [f32]) {
+fn deactivate(
+    value: &[f32],
+    raw: &[f32],
+    grad_value: &mut [f32],
+    grad_tangent: &mut [f32],
+    tangent: &mut [f32],
+) {
     vectorised(|| {
         let saved = value.iter().zip(raw).zip(tangent);
         for (((&a, &raw), t), (gv, gt)) in saved.zip(grad_value.iter_mut().zip(grad_tangent)) {
@@ -239,13 +252,12 @@ fn forward(layers: &Layers, input: &[f32], rows: usize) -> (Vec<f32>, Pooled) {
     } else {
         saved.0.chunks_mut(layers.saved(BLOCK)).collect()
     };
-    input
-        .par_chunks(2 * BLOCK * width)
-        .zip(pieces)
-        .zip(out.par_chunks_mut(2 * BLOCK))
-        .for_each_init(Scratch::default, |scratch, ((input, saved), out)| {
+    input.par_chunks(2 * BLOCK * width).zip(pieces).zip(out.par_chunks_mut(2 * BLOCK)).for_each_init(
+        Scratch::default,
+        |scratch, ((input, saved), out)| {
             forward_block(layers, input, saved, scratch, out, input.len() / (2 * width));
-        });
+        },
+    );
     (out, saved)
 }
 
@@ -260,7 +272,15 @@ fn backward(layers: &Layers, input: &[f32], saved: &[f32], grad_out: &[f32]) -> 
             let (start, end) = (block * BLOCK, ((block + 1) * BLOCK).min(rows));
             let saved = &saved[layers.saved(start)..layers.saved(end)];
             let input = &input[2 * start * width..2 * end * width];
-            backward_block(layers, input, saved, &grad_out[2 * start..2 * end], scratch, &mut gradient, end - start);
+            backward_block(
+                layers,
+                input,
+                saved,
+                &grad_out[2 * start..2 * end],
+                scratch,
+                &mut gradient,
+                end - start,
+            );
         }
         gradient
     });
@@ -334,4 +354,3 @@ pub(super) fn mlp_frozen<T: Tape<f32, Dev>>(parameters: &Parameters, x: Matrix<T
     });
     Ok(result.put_tape(tape))
 }
-

@@ -28,7 +28,11 @@ use crate::{Dev, Matrix};
 /// assert_eq!(host(&odds), [2.0, -100.0]);
 /// # Ok::<(), reloss::Error>(())
 /// ```
-pub fn target_log_odds<T: Tape<f32, Dev>>(logits: Matrix<T>, labels: &[usize], temperature: f32) -> Result<Matrix<T>> {
+pub fn target_log_odds<T: Tape<f32, Dev>>(
+    logits: Matrix<T>,
+    labels: &[usize],
+    temperature: f32,
+) -> Result<Matrix<T>> {
     check_batch("target_log_odds", &logits, labels)?;
     super::probability::check_temperature(temperature)?;
     if logits.shape().1 < 2 {
@@ -119,7 +123,9 @@ fn fused<T: Tape<f32, Dev>>(logits: Matrix<T>, labels: &[usize], temperature: f3
     tape.add_backward_op(move |gradients| {
         let grad = gradients.get_or_alloc_mut(&output)?.to_vec();
         let target = gradients.get_or_alloc_mut(&logits)?;
-        for (i, (target, others)) in target.chunks_exact_mut(classes).zip(others.chunks_exact(classes)).enumerate() {
+        for (i, (target, others)) in
+            target.chunks_exact_mut(classes).zip(others.chunks_exact(classes)).enumerate()
+        {
             let factor = grad[i] / temperature;
             target.iter_mut().zip(others).for_each(|(t, o)| *t -= factor * o);
             target[labels[i]] += factor;

@@ -61,7 +61,11 @@ pub fn mlp<T: Tape<f32, Dev>>(
 ) -> Result<Dual<T>> {
     check(layers, x.shape().1)?;
     if x.shape() != direction.shape() {
-        return Err(Error::shape("mlp", format!("direction {:?}", x.shape()), format!("{:?}", direction.shape())));
+        return Err(Error::shape(
+            "mlp",
+            format!("direction {:?}", x.shape()),
+            format!("{:?}", direction.shape()),
+        ));
     }
     #[cfg(not(feature = "cuda"))]
     return super::fused::mlp(layers, x, direction, tape);

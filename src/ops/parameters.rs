@@ -146,7 +146,8 @@ impl Parameters {
     pub fn assign(&mut self, source: &Self) -> Result<()> {
         for member in &mut self.0 {
             let found = source.0.iter().find(|p| p.name == member.name);
-            let found = found.ok_or_else(|| Error::shape("load", format!("a tensor {}", member.name), "none"))?;
+            let found =
+                found.ok_or_else(|| Error::shape("load", format!("a tensor {}", member.name), "none"))?;
             if found.shape != member.shape {
                 let expected = format!("{} of shape {:?}", member.name, member.shape);
                 return Err(Error::shape("load", expected, format!("{:?}", found.shape)));
@@ -158,7 +159,12 @@ impl Parameters {
 }
 
 /// Weight and bias of a linear layer, uniform in ±1/√inputs (PyTorch's default).
-pub(crate) fn linear_layer(name: &str, inputs: usize, outputs: usize, rng: &mut ChaCha8Rng) -> Result<[Parameter; 2]> {
+pub(crate) fn linear_layer(
+    name: &str,
+    inputs: usize,
+    outputs: usize,
+    rng: &mut ChaCha8Rng,
+) -> Result<[Parameter; 2]> {
     let bound = 1.0 / (inputs as f32).sqrt();
     let uniform = Uniform::new_inclusive(-bound, bound);
     let weight = (0..inputs * outputs).map(|_| uniform.sample(rng)).collect();

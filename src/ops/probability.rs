@@ -98,7 +98,9 @@ fn fused<T: Tape<f32, Dev>>(logits: Matrix<T>, labels: &[usize], temperature: f3
     tape.add_backward_op(move |gradients| {
         let grad = gradients.get_or_alloc_mut(&output)?.to_vec();
         let target = gradients.get_or_alloc_mut(&logits)?;
-        for (i, (target, row)) in target.chunks_exact_mut(classes).zip(softmax.chunks_exact(classes)).enumerate() {
+        for (i, (target, row)) in
+            target.chunks_exact_mut(classes).zip(softmax.chunks_exact(classes)).enumerate()
+        {
             let factor = grad[i] * row[labels[i]] / temperature;
             target.iter_mut().zip(row).for_each(|(t, s)| *t -= factor * s);
             target[labels[i]] += factor;

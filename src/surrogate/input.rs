@@ -106,7 +106,9 @@ impl Input {
             let (odds, others) = row_log_odds(row, label, self.temperature, &mut p);
             let (value, along_logits, along_p) = match self.feature {
                 // d odds / dz = e_label − others, d odds / dp = 1 / (p (1 − p))
-                Feature::LogOdds => (odds, (1.0 + others).sqrt() * per_logit, 2.0 + odds.exp() + (-odds).exp()),
+                Feature::LogOdds => {
+                    (odds, (1.0 + others).sqrt() * per_logit, 2.0 + odds.exp() + (-odds).exp())
+                }
                 Feature::Probability => {
                     let p = 1.0 / (1.0 + (-odds).exp());
                     (p, p * (1.0 - p) * (1.0 + others).sqrt() * per_logit, 1.0)
@@ -178,7 +180,11 @@ impl Batch {
     pub fn new(samples: &[Sample], input: &Input, with_respect_to: WithRespectTo) -> Result<Self> {
         let rows = samples.first().map_or(0, |s| s.labels.len());
         if rows == 0 {
-            return Err(Error::shape("surrogate batch", "one sample or more, of one row or more", samples.len()));
+            return Err(Error::shape(
+                "surrogate batch",
+                "one sample or more, of one row or more",
+                samples.len(),
+            ));
         }
         let width = input.width();
         let (mut x, mut direction, mut weight) = (Vec::new(), Vec::new(), Vec::new());

@@ -151,7 +151,10 @@ impl Learn {
         }
         for (name, value) in [("samples", self.samples), ("held_out", self.held_out)] {
             if value < 2 {
-                return Err(Error::parameter(name, format!("a ranking needs two samples or more, not {value}")));
+                return Err(Error::parameter(
+                    name,
+                    format!("a ranking needs two samples or more, not {value}"),
+                ));
             }
         }
         Ok(())
@@ -287,7 +290,12 @@ impl Run {
         }
         self.adam.update(self.network.parameters_mut(), &mut gradients)?;
         self.step += 1;
-        Ok(Step { step: self.step, agreement: objective.agreement, penalty: objective.penalty, held_out: None })
+        Ok(Step {
+            step: self.step,
+            agreement: objective.agreement,
+            penalty: objective.penalty,
+            held_out: None,
+        })
     }
 
     /// The held-out correlation; keeps the network if it is the best so far.

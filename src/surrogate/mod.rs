@@ -49,7 +49,11 @@ impl Surrogate {
     /// [`Error::Shape`] when the network does not take what `input` gives.
     pub fn new(network: Network, input: Input, metric: &str) -> Result<Self> {
         if network.inputs() != input.width() {
-            return Err(Error::shape("surrogate", format!("a network of {} inputs", input.width()), network.inputs()));
+            return Err(Error::shape(
+                "surrogate",
+                format!("a network of {} inputs", input.width()),
+                network.inputs(),
+            ));
         }
         Ok(Self { network, input, metric: metric.to_string(), shares: None })
     }
@@ -124,7 +128,11 @@ impl Surrogate {
     ///
     /// # Errors
     /// As [`Loss::loss`].
-    pub fn rows<T: dfdx::prelude::Tape<f32, Dev>>(&self, logits: Matrix<T>, labels: &[usize]) -> Result<Matrix<T>> {
+    pub fn rows<T: dfdx::prelude::Tape<f32, Dev>>(
+        &self,
+        logits: Matrix<T>,
+        labels: &[usize],
+    ) -> Result<Matrix<T>> {
         check_batch("surrogate", &logits, labels)?;
         let balance = Balance::new(labels, logits.shape().1, self.shares.as_deref())?;
         let x = self.input.of(logits, labels, &balance)?;

@@ -94,4 +94,3 @@ impl Network {
         &mut self.parameters
     }
 }
-

@@ -86,7 +86,12 @@ pub fn objective(
     let samples = batch.samples();
     let rows = batch.x.shape().0 / samples;
 
-    let losses = out.value.try_abs()?.try_mul(batch.weight.clone())?.try_reshape_like(&(samples, rows))?.try_mean::<(usize,), Axis<1>>()?;
+    let losses = out
+        .value
+        .try_abs()?
+        .try_mul(batch.weight.clone())?
+        .try_reshape_like(&(samples, rows))?
+        .try_mean::<(usize,), Axis<1>>()?;
     let target: Vec<f64> = batch.metric.iter().map(|m| -direction.sign() * m).collect();
     let agreement = soft_spearman(losses.try_reshape_like(&(1, samples))?, &target, sort)?;
 

@@ -90,7 +90,8 @@ impl Learned {
         let agreement = |loss: String, losses: Vec<f64>| -> Result<Agreement> {
             Ok(Agreement { loss, spearman: spearman(&losses, &values)?, values: losses })
         };
-        let agreements = vec![agreement(original.name(), cross_entropy?)?, agreement(self.loss.name(), learned)?];
+        let agreements =
+            vec![agreement(original.name(), cross_entropy?)?, agreement(self.loss.name(), learned)?];
         Ok(Report {
             metric: metric.name().to_string(),
             values,

@@ -104,9 +104,8 @@ fn predict(model: &Mlp, data: &Dataset) -> Result<Scores> {
 /// A copy with tensors of its own, which later training does not touch.
 fn snapshot(model: &Mlp) -> Result<Mlp> {
     let mut copy = model.clone();
-    let members = model.parameters().iter().map(|p| {
-        crate::ops::Parameter::new(p.name(), p.shape(), host(p.value()))
-    });
+    let members =
+        model.parameters().iter().map(|p| crate::ops::Parameter::new(p.name(), p.shape(), host(p.value())));
     *copy.parameters_mut() = Parameters::new(members.collect::<Result<_>>()?);
     Ok(copy)
 }
@@ -163,40 +162,6 @@ impl Classification {
         store.ok_or_else(|| Error::parameter("epochs", "no epoch was run"))
     }
 
-    /// The learning rate of the grid with the best mean validation metric over the seeds.
-    ///
-    /// # Errors
-    /// [`Error::Parameter`] for an empty grid or no seeds; as [`Classification::train`], except
-    /// that a rate that diverges is passed over.
-    pub fn tune(
-        &self,
-        loss: &dyn Loss,
-        metric: &dyn Metric,
-        options: &Train,
-        grid: &[f64],
-        seeds: &[u64],
-    ) -> Result<f64> {
-        let mut best: Option<(f64, f64)> = None;
-        for &learning_rate in grid {
-            let mut total = 0.0;
-            for &seed in seeds {
-                let options = Train { learning_rate, seed, ..options.clone() };
-                total += match self.train(loss, metric, &options) {
-                    Ok(outcome) => metric.direction().sign() * outcome.validation,
-                    Err(Error::Diverged { .. }) => f64::NEG_INFINITY,
-                    Err(other) => return Err(other),
-                };
-            }
-            if best.is_none_or(|(score, _)| total > score) {
-                best = Some((total, learning_rate));
-            }
-        }
-        match best {
-            Some((score, rate)) if score > f64::NEG_INFINITY && !seeds.is_empty() => Ok(rate),
-            _ => Err(Error::parameter("grid", format!("no learning rate of {grid:?} trains over seeds {seeds:?}"))),
-        }
-    }
-
     fn run(
         &self,
         loss: &dyn Loss,
@@ -214,7 +179,9 @@ impl Classification {
         let (mut step, mut history) = (0, Vec::with_capacity(options.epochs));
         for epoch in 0..options.epochs {
             let (mut sum, mut batches) = (0.0, 0);
-            for rows in data.batches(options.batch, options.seed.wrapping_add(epoch as u64 * 0x1_0000_0001))? {
+            for rows in
+                data.batches(options.batch, options.seed.wrapping_add(epoch as u64 * 0x1_0000_0001))?
+            {
                 let current: &dyn Loss = if step < warm { &original } else { loss };
                 adam.set_learning_rate(options.learning_rate * (1.0 - step as f64 / total as f64));
                 sum += update(&mut model, &mut adam, current, data, &rows, step)?;
@@ -233,14 +200,23 @@ impl Classification {
 }
 
 /// One step on the given rows; the loss before it.
-fn update(model: &mut Mlp, adam: &mut Adam, loss: &dyn Loss, data: &Dataset, rows: &[usize], step: usize) -> Result<f64> {
+fn update(
+    model: &mut Mlp,
+    adam: &mut Adam,
+    loss: &dyn Loss,
+    data: &Dataset,
+    rows: &[usize],
+    step: usize,
+) -> Result<f64> {
     let mut x = Vec::with_capacity(rows.len() * data.width());
     rows.iter().for_each(|&r| x.extend_from_slice(data.row(r)));
     let labels: Vec<usize> = rows.iter().map(|&r| data.labels()[r]).collect();
     let logits = model.forward(matrix(x, rows.len(), data.width())?.leaky_traced())?;
     let diverged = |reason: String| Error::Diverged { what: "training".to_string(), step, reason };
     let value = match loss.loss(logits, &labels) {
-        Err(Error::NotFinite { .. }) => return Err(diverged("logits are not finite; lower the learning rate".into())),
+        Err(Error::NotFinite { .. }) => {
+            return Err(diverged("logits are not finite; lower the learning rate".into()))
+        }
         other => other?,
     };
     let before = f64::from(scalar(&value));

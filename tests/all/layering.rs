@@ -3,8 +3,23 @@
 use std::path::{Path, PathBuf};
 
 const FLOW: [&str; 17] = [
-    "error", "files", "progress", "data", "ops", "sort", "rank", "correlation", "metric", "sampler", "loss",
-    "surrogate", "baseline", "model", "task", "experiment", "display",
+    "error",
+    "files",
+    "progress",
+    "data",
+    "ops",
+    "sort",
+    "rank",
+    "correlation",
+    "metric",
+    "sampler",
+    "loss",
+    "surrogate",
+    "baseline",
+    "model",
+    "task",
+    "experiment",
+    "display",
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -26,7 +41,11 @@ fn imports(source: &str) -> Vec<String> {
         let Some((_, path)) = statement.split_once("use crate::") else { continue };
         let groups = path.trim_start_matches('{').split(',').map(str::trim);
         let heads: Vec<&str> = if path.starts_with('{') { groups.collect() } else { vec![path] };
-        names.extend(heads.iter().map(|h| h.split("::").next().unwrap_or("").trim_matches(['{', '}', ' ', '\n']).to_string()));
+        names.extend(
+            heads
+                .iter()
+                .map(|h| h.split("::").next().unwrap_or("").trim_matches(['{', '}', ' ', '\n']).to_string()),
+        );
     }
     names
 }

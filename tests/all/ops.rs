@@ -56,7 +56,8 @@ fn mlp_gradients_agree_with_finite_differences() {
     let value_at = |layer: usize, index: usize, step: f64| {
         let members = network.parameters().iter().enumerate().map(|(i, p)| {
             let values = wide(&host(p.value()));
-            let moved = values.iter().enumerate().map(|(j, v)| if (i, j) == (layer, index) { v + step } else { *v });
+            let moved =
+                values.iter().enumerate().map(|(j, v)| if (i, j) == (layer, index) { v + step } else { *v });
             (p.shape().to_vec(), moved.collect::<Vec<f64>>())
         });
         reference(&members.collect::<Vec<_>>(), &wide(&host(&x)), &wide(&host(&d)))
@@ -197,7 +198,10 @@ fn safetensors_keep_names_shapes_and_values_and_refuse_damage() {
     network.parameters().save(&path, [("note".to_string(), "x".to_string())].into()).unwrap();
     let (loaded, notes) = Parameters::load(&path).unwrap();
     assert_eq!(notes["note"], "x");
-    assert_eq!(Network::from_parameters(&loaded).unwrap().parameters().values(), network.parameters().values());
+    assert_eq!(
+        Network::from_parameters(&loaded).unwrap().parameters().values(),
+        network.parameters().values()
+    );
 
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() - 3]).unwrap();

@@ -17,7 +17,8 @@ fn samples(count: usize) -> Vec<Sample> {
 
 fn gradient(network: &Network, batch: &Batch, penalty: &Penalty) -> Vec<f64> {
     let value =
-        objective(network, batch, Direction::HigherIsBetter, penalty, &SoftSort::default(), Tape::default()).unwrap();
+        objective(network, batch, Direction::HigherIsBetter, penalty, &SoftSort::default(), Tape::default())
+            .unwrap();
     let mut gradients = value.total.backward();
     let mut flat = Vec::new();
     for p in network.parameters().iter() {
@@ -56,7 +57,8 @@ fn objective_gradient_agrees_with_finite_differences() {
                     let network = moved(&network, i, step);
                     let direction = Direction::HigherIsBetter;
                     let sort = SoftSort::default();
-                    let value = objective(&network, &batch, direction, &penalty, &sort, Tape::default()).unwrap();
+                    let value =
+                        objective(&network, &batch, direction, &penalty, &sort, Tape::default()).unwrap();
                     f64::from(reloss::ops::scalar(&value.total))
                 };
                 // f32 values: a step of 2e-3 leaves about 1e-4 of rounding and curvature.
@@ -85,8 +87,10 @@ fn direction_is_the_norm_of_the_inputs_gradient() {
         let x = x.unwrap();
         assert_close(&wide(&host(&batch.x)), &wide(&host(&x)), 1e-5);
         let gradient = host(&x.sum().backward().get(&logits));
-        let norms: Vec<f64> =
-            gradient.chunks(scores.classes()).map(|g| g.iter().map(|v| f64::from(v * v)).sum::<f64>().sqrt()).collect();
+        let norms: Vec<f64> = gradient
+            .chunks(scores.classes())
+            .map(|g| g.iter().map(|v| f64::from(v * v)).sum::<f64>().sqrt())
+            .collect();
         assert_close(&wide(&host(&batch.direction)), &norms, 1e-5);
     }
 }
