@@ -1,5 +1,5 @@
-//! Relational surrogate losses: learn a differentiable loss whose ranking agrees with your metric.
-#![warn(clippy::all)]
+#![doc = include_str!("../README.md")]
+#![doc = ""]
 
 pub mod error;
 pub mod files;

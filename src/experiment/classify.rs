@@ -174,7 +174,11 @@ impl Classify {
             totals.resize(candidates.len(), vec![0.0; self.grid.len()]);
             for (candidate, totals) in candidates.iter().zip(&mut totals) {
                 for (&rate, total) in self.grid.iter().zip(totals) {
-                    *total += match task.train(candidate.as_ref(), metric.as_ref(), &self.train(setting, seed, rate)) {
+                    *total += match task.train(
+                        candidate.as_ref(),
+                        metric.as_ref(),
+                        &self.train(setting, seed, rate),
+                    ) {
                         Ok(outcome) => metric.direction().sign() * outcome.validation,
                         // A rate that does not train is no choice.
                         Err(Error::Diverged { .. }) => f64::NEG_INFINITY,
@@ -189,7 +193,10 @@ impl Classify {
         };
         let rates: Option<Vec<f64>> = totals.iter().map(best).collect();
         rates.filter(|rates| !rates.is_empty()).ok_or_else(|| {
-            Error::parameter("grid", format!("no rate of {:?} trains over seeds {:?}", self.grid, self.tuning_seeds))
+            Error::parameter(
+                "grid",
+                format!("no rate of {:?} trains over seeds {:?}", self.grid, self.tuning_seeds),
+            )
         })
     }
 

@@ -1,5 +1,7 @@
 //! The objective's exact gradient, learning, checkpoints and files.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use dfdx::prelude::*;
 use reloss::loss::{value, CrossEntropy, Loss, MeanAbsoluteError};
 use reloss::metric::{Custom, Direction, Metric, Scores, TopK};
@@ -49,7 +51,7 @@ fn objective_gradient_agrees_with_finite_differences() {
     for feature in [Feature::Probability, Feature::LogOdds] {
         for with_respect_to in [WithRespectTo::Logits, WithRespectTo::Probabilities] {
             for slope in [Slope::Row, Slope::SampleMean] {
-                let input = Input { feature, temperature: 2.0 };
+                let input = Input { feature, temperature: 2.0, scale: 0.5, balanced: false };
                 let batch = Batch::new(&samples, &input, with_respect_to).unwrap();
                 let penalty = Penalty { weight: 0.1, with_respect_to, slope };
                 let exact = gradient(&network, &batch, &penalty);
@@ -77,7 +79,7 @@ fn direction_is_the_norm_of_the_inputs_gradient() {
     let samples = samples(1);
     let (scores, labels) = (&samples[0].scores, &samples[0].labels);
     for feature in [Feature::Probability, Feature::LogOdds] {
-        let input = Input { feature, temperature: 1.5 };
+        let input = Input { feature, temperature: 1.5, scale: 1.0, balanced: false };
         let batch = Batch::new(&samples, &input, WithRespectTo::Logits).unwrap();
         let logits = matrix(scores.values().to_vec(), scores.rows(), scores.classes()).unwrap();
         let x = match feature {
@@ -85,7 +87,8 @@ fn direction_is_the_norm_of_the_inputs_gradient() {
             Feature::LogOdds => reloss::ops::target_log_odds(logits.leaky_trace(), labels, 1.5),
         };
         let x = x.unwrap();
-        assert_close(&wide(&host(&batch.x)), &wide(&host(&x)), 1e-5);
+        let scaled: Vec<f64> = wide(&host(&x)).iter().map(|x| x * f64::from(input.scale)).collect();
+        assert_close(&wide(&host(&batch.x)), &scaled, 1e-5);
         let gradient = host(&x.sum().backward().get(&logits));
         let norms: Vec<f64> = gradient
             .chunks(scores.classes())
@@ -110,33 +113,46 @@ fn same_seed_same_weights_whatever_the_threads() {
     assert_eq!(one.history, three.history);
 }
 
+/// Calls of `failing` left before it gives up, as if the process had been killed.
+static LEFT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+
+fn failing(scores: &Scores, labels: &[usize]) -> f64 {
+    let before = LEFT.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
+    let hits = labels.iter().enumerate().filter(|&(i, &label)| scores.argmax(i) == label).count();
+    before.map_or(f64::NAN, |_| hits as f64 / labels.len() as f64)
+}
+
 #[test]
 fn an_interrupted_run_continues_to_the_same_weights() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.safetensors");
-    let whole = learn(&TopK::ACCURACY, &Sampler::random(4), &quick()).unwrap();
-    let part = Learn { steps: 8, checkpoint: Some(path.clone()), ..quick() };
-    learn(&TopK::ACCURACY, &Sampler::random(4), &part).unwrap();
-    let rest = Learn { checkpoint: Some(path.clone()), resume: true, ..quick() };
-    let resumed = learn(&TopK::ACCURACY, &Sampler::random(4), &rest).unwrap();
+    let metric = Custom::new("failing accuracy", Direction::HigherIsBetter, failing);
+    let run = |calls: usize, options: Learn| {
+        LEFT.store(calls, Relaxed);
+        learn(&metric, &Sampler::random(4), &options)
+    };
+    let whole = run(usize::MAX, quick()).unwrap();
+    // 32 held-out samples and 16 a step: it dies in step 10, after the checkpoint of step 8.
+    let kept = Learn { checkpoint: Some(path.clone()), resume: true, ..quick() };
+    assert!(matches!(run(32 + 9 * 16 + 5, kept.clone()), Err(Error::Undefined { .. })));
+    let resumed = run(usize::MAX, kept.clone()).unwrap();
     assert_eq!(whole.loss.network().parameters().values(), resumed.loss.network().parameters().values());
     assert_eq!(whole.history, resumed.history);
 
-    let other = Learn { seed: 1, ..rest.clone() };
-    assert!(matches!(
-        learn(&TopK::ACCURACY, &Sampler::random(4), &other),
-        Err(Error::Parameter { name: "resume", .. })
-    ));
+    let other = Learn { seed: 1, ..kept.clone() };
+    assert!(matches!(run(usize::MAX, other), Err(Error::Parameter { name: "resume", .. })));
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-    assert!(matches!(learn(&TopK::ACCURACY, &Sampler::random(4), &rest), Err(Error::Data { .. })));
+    assert!(matches!(run(usize::MAX, kept), Err(Error::Data { .. })));
 }
 
 #[test]
 fn a_learned_loss_ranks_and_survives_its_file() {
-    let learned = learn(&TopK::ACCURACY, &Sampler::random(5), &Learn { steps: 40, ..quick() }).unwrap();
+    let learned =
+        learn(&TopK::ACCURACY, &Sampler::random(5), &Learn { steps: 60, samples: 32, hidden: 32, ..quick() })
+            .unwrap();
     assert!(learned.held_out > 0.9, "held-out Spearman {}", learned.held_out);
-    let report = learned.report(&TopK::ACCURACY, &samples(60)).unwrap();
+    let report = learned.report(&TopK::ACCURACY, &samples(300)).unwrap();
     assert!(report.agreements[1].spearman < -0.85, "{:?}", report.agreements[1].spearman);
 
     let folder = tempfile::tempdir().unwrap();
@@ -153,7 +169,12 @@ fn a_learned_loss_ranks_and_survives_its_file() {
 fn a_surrogates_gradient_agrees_with_finite_differences() {
     let network = Network::new(1, 8, 4).unwrap();
     for feature in [Feature::Probability, Feature::LogOdds] {
-        let loss = Surrogate::new(network.clone(), Input { feature, temperature: 1.0 }, "accuracy").unwrap();
+        let loss = Surrogate::new(
+            network.clone(),
+            Input { feature, temperature: 1.0, scale: 0.2, balanced: false },
+            "accuracy",
+        )
+        .unwrap();
         let z = [0.3f32, -0.2, 0.9, 1.4, 0.1, -1.0];
         let logits = matrix(z.to_vec(), 2, 3).unwrap();
         let exact = wide(&host(&loss.loss(logits.leaky_trace(), &[2, 1]).unwrap().backward().get(&logits)));
@@ -212,4 +233,31 @@ fn original_losses_by_hand() {
     let short = CrossEntropy { class_weights: Some(vec![1.0]) };
     assert!(matches!(value(&short, &scores, &[1, 0]), Err(Error::Shape { .. })));
     assert!(matches!(CrossEntropy::balanced(&[0, 0], 2), Err(Error::Parameter { .. })));
+}
+
+#[test]
+fn a_balanced_input_weighs_rare_classes_and_sees_their_share() {
+    let input = Input { balanced: true, ..Input::default() };
+    let scores = Scores::new(vec![1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0], 2).unwrap();
+    let sample = Sample { scores: scores.clone(), labels: vec![0, 0, 0, 1], metric: 1.0 };
+    let batch = Batch::new(&[sample], &input, WithRespectTo::Feature).unwrap();
+    // Shares 3/4 and 1/4 of two classes: weights 1/(2·3/4) and 1/(2·1/4).
+    assert_close(&wide(&host(&batch.weight)), &[2.0 / 3.0, 2.0 / 3.0, 2.0 / 3.0, 2.0], 1e-6);
+    let x = wide(&host(&batch.x));
+    assert_close(&x[..2], &[0.2, 1.5f64.ln()], 1e-6);
+    assert_close(&x[6..], &[0.2, 0.5f64.ln()], 1e-6);
+
+    let loss = Surrogate::new(Network::new(2, 4, 0).unwrap(), input, "macro-F1").unwrap();
+    let even = loss.clone().with_shares_of(&[0, 1], 2).unwrap();
+    let labels = [0, 0, 0, 1];
+    assert!(value(&loss, &scores, &labels).unwrap() != value(&even, &scores, &labels).unwrap());
+    let one_class = loss.with_shares_of(&[0, 0], 2).unwrap();
+    assert!(matches!(value(&one_class, &scores, &labels), Err(Error::Parameter { name: "shares", .. })));
+}
+
+#[test]
+fn the_report_finds_the_profiles_minimum() {
+    let profile = Profile { p: vec![0.0, 0.5, 0.8, 1.0], loss: vec![3.0, 1.0, 0.0, 0.5] };
+    assert_eq!(profile.minimum(), 0.8);
+    assert_close(&[profile.falling()], &[2.0 / 3.0], 1e-12);
 }

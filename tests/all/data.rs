@@ -1,0 +1,175 @@
+//! Data sets: embedded, from files whole and damaged, split and altered.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use reloss::data::{Dataset, Scaler, Split};
+use reloss::Error;
+
+fn idx(dimensions: &[u32], values: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0, 0, 8, dimensions.len() as u8];
+    dimensions.iter().for_each(|d| bytes.extend(d.to_be_bytes()));
+    bytes.extend_from_slice(values);
+    bytes
+}
+
+fn gz(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+#[test]
+fn embedded_sets_are_whole() {
+    let digits = Dataset::digits().unwrap();
+    assert_eq!((digits.rows(), digits.width(), digits.classes()), (1797, 64, 10));
+    assert_eq!(digits.labels()[..10], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert!(digits.features().iter().all(|v| (0.0..=1.0).contains(v)));
+    // The first image's first row: 0 0 5 13 9 1 0 0 of 16.
+    assert_eq!(digits.row(0)[..8], [0.0, 0.0, 0.3125, 0.8125, 0.5625, 0.0625, 0.0, 0.0]);
+    let cancer = Dataset::breast_cancer().unwrap();
+    assert_eq!((cancer.rows(), cancer.width(), cancer.classes()), (569, 30, 2));
+    assert_eq!(cancer.labels().iter().sum::<usize>(), 357);
+    assert_eq!(cancer.row(0)[0], 17.99);
+}
+
+#[test]
+fn idx_files_plain_and_packed() {
+    let folder = tempfile::tempdir().unwrap();
+    let images = idx(&[2, 2, 2], &[0, 51, 102, 255, 1, 2, 3, 4]);
+    let labels = idx(&[2], &[1, 0]);
+    let plain = (write(folder.path(), "i", &images), write(folder.path(), "l", &labels));
+    let packed = (write(folder.path(), "i.gz", &gz(&images)), write(folder.path(), "l.gz", &gz(&labels)));
+    for (images, labels) in [&plain, &packed, &(plain.0.clone(), packed.1.clone())] {
+        let data = Dataset::from_idx(images, labels).unwrap();
+        assert_eq!((data.rows(), data.width(), data.classes()), (2, 4, 2));
+        assert_eq!(data.row(0), [0.0, 0.2, 0.4, 1.0]);
+        assert_eq!(data.labels(), [1, 0]);
+    }
+}
+
+#[test]
+fn damaged_idx_files_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let images = idx(&[2, 2, 2], &[0; 8]);
+    let good = write(folder.path(), "labels", &idx(&[2], &[1, 0]));
+    let packed = gz(&images);
+    let cases = [
+        ("truncated", images[..images.len() - 1].to_vec()),
+        ("longer", [images.as_slice(), &[1]].concat()),
+        ("empty", vec![]),
+        ("header", images[..6].to_vec()),
+        ("magic", idx(&[8], &[0; 8])),
+        ("packed", packed[..packed.len() - 6].to_vec()),
+        ("checksum", [&packed[..packed.len() - 8], &[0; 8][..]].concat()),
+        ("count", idx(&[3, 2, 2], &[0; 12])),
+        ("overflow", idx(&[u32::MAX, u32::MAX, u32::MAX], &[0; 8])),
+    ];
+    for (name, bytes) in cases {
+        let path = write(folder.path(), name, &bytes);
+        let error = Dataset::from_idx(&path, &good).unwrap_err();
+        assert!(matches!(error, Error::Data { .. }), "{name}: {error:?}");
+        assert!(error.to_string().contains(folder.path().to_str().unwrap()), "{error}");
+    }
+    assert!(matches!(Dataset::from_idx(Path::new("/nowhere/i"), &good), Err(Error::Io { .. })));
+}
+
+#[test]
+fn csv_files_name_the_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let read = |text: &str| Dataset::from_csv(&write(folder.path(), "rows.csv", text.as_bytes()));
+    let data = read("1.5,2,0\n 3 , 4 , 2\n").unwrap();
+    assert_eq!((data.row(1), data.labels(), data.classes()), (&[3.0, 4.0][..], &[0, 2][..], 3));
+    for (text, line) in [
+        ("1,2,0\n1,x,0\n", 2),
+        ("1,2,0\n1,2,0\n1,0\n", 3),
+        ("1,NaN,0\n", 1),
+        ("1,2,0.5\n", 1),
+        ("1,2,-1\n", 1),
+        ("7\n", 1),
+    ] {
+        match read(text) {
+            Err(Error::Data { line: Some(got), .. }) => assert_eq!(got, line, "{text}"),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+    assert!(matches!(read(""), Err(Error::Data { .. })));
+}
+
+#[test]
+fn splits_are_stratified_seeded_and_disjoint() {
+    let data = Dataset::digits().unwrap();
+    let parts = data.split(&Split::default()).unwrap();
+    assert_eq!(parts, data.split(&Split::default()).unwrap());
+    assert_ne!(parts, data.split(&Split { seed: 1, ..Split::default() }).unwrap());
+    assert_eq!(parts.train.rows() + parts.validation.rows() + parts.test.rows(), data.rows());
+    for class in 0..10 {
+        let count = |d: &Dataset| d.labels().iter().filter(|&&l| l == class).count() as f64;
+        assert!((count(&parts.test) - 0.25 * count(&data)).abs() <= 0.5);
+    }
+    let mut all: Vec<Vec<u32>> = Vec::new();
+    for part in [&parts.train, &parts.validation, &parts.test] {
+        all.extend((0..part.rows()).map(|i| part.row(i).iter().map(|v| v.to_bits()).collect()));
+    }
+    let mut own: Vec<Vec<u32>> =
+        (0..data.rows()).map(|i| data.row(i).iter().map(|v| v.to_bits()).collect()).collect();
+    all.sort();
+    own.sort();
+    assert_eq!(all, own);
+}
+
+#[test]
+fn noise_and_long_tails_by_count() {
+    let data = Dataset::digits().unwrap();
+    let noisy = data.with_label_noise(0.4, 3).unwrap();
+    let changed = noisy.labels().iter().zip(data.labels()).filter(|(a, b)| a != b).count() as f64;
+    // 1,797 draws at 0.4: four standard deviations are 83.
+    assert!((changed - 718.8).abs() < 83.0, "{changed}");
+    assert_eq!(data.with_label_noise(0.0, 3).unwrap(), data);
+
+    let tail = data.long_tailed(20.0, 3).unwrap();
+    let mut counts: Vec<usize> = (0..10).map(|c| tail.labels().iter().filter(|&&l| l == c).count()).collect();
+    counts.sort_unstable();
+    assert!((8..=10).contains(&counts[0]) && (174..=183).contains(&counts[9]), "{counts:?}");
+    assert_eq!(data.long_tailed(1.0, 3).unwrap().rows(), data.rows());
+}
+
+#[test]
+fn batches_hold_every_row_once() {
+    let data = Dataset::digits().unwrap();
+    let batches = data.batches(64, 0).unwrap();
+    assert_eq!((batches.len(), batches[28].len()), (29, 5));
+    let mut rows: Vec<usize> = batches.concat();
+    rows.sort_unstable();
+    assert_eq!(rows, (0..1797).collect::<Vec<_>>());
+}
+
+#[test]
+fn bad_options_and_contents_are_typed() {
+    let data = Dataset::new("d", vec![0.0; 6], 1, vec![0, 0, 0, 0, 1, 1], 2).unwrap();
+    assert!(matches!(data.split(&Split::default()), Err(Error::Undefined { .. })));
+    assert!(matches!(data.split(&Split { test: 0.9, ..Split::default() }), Err(Error::Parameter { .. })));
+    assert!(matches!(data.with_label_noise(1.5, 0), Err(Error::Parameter { .. })));
+    assert!(matches!(data.with_label_noise(f64::NAN, 0), Err(Error::Parameter { .. })));
+    assert!(matches!(data.long_tailed(0.5, 0), Err(Error::Parameter { .. })));
+    assert!(matches!(data.batches(0, 0), Err(Error::Parameter { .. })));
+    assert!(matches!(data.take(&[6]), Err(Error::Shape { .. })));
+    assert!(matches!(data.take(&[]), Err(Error::Shape { .. })));
+    let one = Dataset::new("one", vec![0.0, 1.0], 1, vec![0, 0], 1).unwrap();
+    assert!(matches!(one.with_label_noise(0.5, 0), Err(Error::Parameter { .. })));
+    assert!(matches!(Dataset::new("d", vec![], 1, vec![], 2), Err(Error::Shape { .. })));
+    assert!(matches!(Dataset::new("d", vec![1.0, 2.0, 3.0], 2, vec![0, 0], 2), Err(Error::Shape { .. })));
+    assert!(matches!(Dataset::new("d", vec![1.0], 1, vec![2], 2), Err(Error::Shape { .. })));
+    assert!(matches!(
+        Dataset::new("d", vec![f32::NAN], 1, vec![0], 1),
+        Err(Error::NotFinite { index: 0, .. })
+    ));
+    let other = Dataset::new("o", vec![0.0; 4], 2, vec![0, 0], 1).unwrap();
+    assert!(matches!(Scaler::fit(&data).apply(&other), Err(Error::Shape { .. })));
+}

@@ -1,0 +1,139 @@
+//! Result files, paired comparisons, and training.
+
+use reloss::data::Dataset;
+use reloss::experiment::{Classify, Paired, Results, Run, Setting};
+use reloss::loss::{CrossEntropy, Loss};
+use reloss::metric::{Direction, TopK};
+use reloss::surrogate::Learn;
+use reloss::task::{Classification, Train};
+use reloss::{Error, Matrix, Scalar, Tape};
+
+use crate::support::assert_close;
+
+fn run(loss: &str, seed: u64, value: f64) -> Run {
+    Run {
+        data: "digits".into(),
+        model: "mlp-64-10".into(),
+        loss: loss.into(),
+        metric: "error".into(),
+        direction: Direction::LowerIsBetter,
+        setting: "clean".into(),
+        seed,
+        value,
+    }
+}
+
+fn results() -> Results {
+    let values = [("cross_entropy", [0.3, 0.2, 0.4]), ("reloss", [0.2, 0.25, 0.1])];
+    let runs =
+        values.iter().flat_map(|(loss, v)| v.iter().enumerate().map(move |(s, &v)| run(loss, s as u64, v)));
+    Results { runs: runs.collect() }
+}
+
+#[test]
+fn results_survive_their_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("r.csv");
+    results().save(&path, "the command").unwrap();
+    assert_eq!(Results::load(&path).unwrap(), results());
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(
+        text.starts_with("# the command\ndata,model,loss,metric,direction,setting,seed,value\n"),
+        "{text}"
+    );
+    assert!(text.contains("digits,mlp-64-10,cross_entropy,error,lower,clean,0,0.3"), "{text}");
+    std::fs::write(&path, text.replace(",lower,", ",sideways,")).unwrap();
+    assert!(matches!(Results::load(&path), Err(Error::Data { line: Some(3), .. })));
+    assert!(matches!(Results::load(&folder.path().join("none")), Err(Error::Io { .. })));
+}
+
+#[test]
+fn paired_differences_by_hand() {
+    // Lower is better: 0.1, −0.05, 0.3 in favour of the learned loss.
+    let paired = results().paired("clean", "error", "reloss", "cross_entropy").unwrap();
+    assert_eq!((paired.pairs, paired.wins), (3, 2));
+    assert_close(&[paired.mean, paired.sd], &[0.35 / 3.0, 0.175_594_229], 1e-8);
+    // |sum| 0.35 or more: +++ (0.35), +-+ (0.45) and their opposites, of 8.
+    assert_close(&[Paired::new(&[0.1, 0.05, 0.2]).unwrap().p], &[0.25], 1e-12);
+    assert_close(&[paired.p], &[0.5], 1e-12);
+    assert_close(&[Paired::new(&[0.0; 3]).unwrap().p], &[1.0], 1e-12);
+    // 20 equal differences: z = √20.
+    assert!(Paired::new(&[1.0; 20]).unwrap().p < 1e-5);
+    assert!(matches!(Paired::new(&[]), Err(Error::Undefined { .. })));
+    assert!(matches!(results().paired("clean", "error", "reloss", "none"), Err(Error::Undefined { .. })));
+}
+
+#[test]
+fn the_summary_has_a_row_a_loss() {
+    let table = results().summary("cross_entropy").unwrap();
+    assert_eq!(table.shape(), (2, 7));
+    let text = format!("{table:?}");
+    assert!(text.contains("30.00 ± 10.00") && text.contains("2/3"), "{text}");
+}
+
+fn task() -> Classification {
+    Setting::Clean.task(&Dataset::digits().unwrap(), 0).unwrap()
+}
+
+fn short() -> Train {
+    Train { epochs: 6, ..Train::default() }
+}
+
+#[test]
+fn training_is_reproducible_and_learns() {
+    let train = |seed: u64| {
+        task().train(&CrossEntropy::default(), &TopK::ACCURACY, &Train { seed, ..short() }).unwrap()
+    };
+    let (one, two, other) = (train(0), train(0), train(1));
+    assert_eq!(one.scores, two.scores);
+    assert_ne!(one.scores, other.scores);
+    assert!(one.test(&TopK::ACCURACY).unwrap() > 0.9);
+    assert_eq!(one.history.len(), 6);
+}
+
+/// A loss without bound: training with it must stop with an error, not with NaN weights.
+struct Explosive;
+
+impl Loss for Explosive {
+    fn name(&self) -> String {
+        "explosive".to_string()
+    }
+
+    fn loss(&self, logits: Matrix<Tape>, _: &[usize]) -> reloss::Result<Scalar<Tape>> {
+        use dfdx::prelude::*;
+        Ok((logits * 1e30).square().mean())
+    }
+}
+
+#[test]
+fn divergence_and_bad_options_are_typed() {
+    let train = |options: Train| task().train(&CrossEntropy::default(), &TopK::ACCURACY, &options);
+    assert!(matches!(task().train(&Explosive, &TopK::ACCURACY, &short()), Err(Error::Diverged { .. })));
+    assert!(matches!(train(Train { learning_rate: 1e30, ..short() }), Err(Error::Diverged { .. })));
+    assert!(matches!(train(Train { epochs: 0, ..short() }), Err(Error::Parameter { .. })));
+    assert!(matches!(train(Train { batch: 0, ..short() }), Err(Error::Parameter { .. })));
+    assert!(matches!(train(Train { learning_rate: f64::NAN, ..short() }), Err(Error::Parameter { .. })));
+    assert!(matches!(train(Train { warm_up: 1.5, ..short() }), Err(Error::Parameter { .. })));
+}
+
+#[test]
+fn a_comparison_resumes_with_what_is_missing() {
+    let data = Dataset::digits().unwrap();
+    let quick = Classify {
+        settings: vec![Setting::Noise(0.4)],
+        seeds: vec![0, 1],
+        tuning_seeds: vec![9],
+        grid: vec![1e-2],
+        learn: Learn { steps: 10, samples: 16, hidden: 8, held_out: 16, ..Learn::default() },
+        train: Train { epochs: 2, ..Train::default() },
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("classify.csv");
+    let whole = quick.run(&data, Results::default(), Some(&path), "test").unwrap();
+    assert_eq!(whole.runs.len(), 2 * 4);
+    assert_eq!(Results::load(&path).unwrap(), whole);
+    let half = Results { runs: whole.runs[..4].to_vec() };
+    assert_eq!(quick.run(&data, half, None, "test").unwrap(), whole);
+    let no_rate = Classify { grid: vec![], ..quick.clone() };
+    assert!(matches!(no_rate.run(&data, Results::default(), None, "test"), Err(Error::Parameter { .. })));
+}
