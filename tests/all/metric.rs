@@ -112,8 +112,9 @@ fn draws_are_pinned_and_independent_of_threads() {
     assert_eq!(one[0].labels[..12], PINNED_LABELS);
 }
 
-const PINNED_METRICS: [f64; 8] = [0.0; 8];
-const PINNED_LABELS: [usize; 12] = [0; 12];
+const PINNED_METRICS: [f64; 8] =
+    [0.921875, 0.953125, 0.453125, 0.390625, 0.546875, 0.953125, 0.78125, 0.3125];
+const PINNED_LABELS: [usize; 12] = [1, 0, 2, 2, 2, 0, 2, 2, 2, 1, 1, 2];
 
 #[test]
 fn samplers_refuse_what_cannot_be_drawn() {
