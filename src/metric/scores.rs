@@ -23,7 +23,7 @@ impl Scores {
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn new(values: Vec<f32>, classes: usize) -> Result<Self> {
-        if classes == 0 || values.is_empty() || values.len() % classes != 0 {
+        if classes == 0 || values.is_empty() || !values.len().is_multiple_of(classes) {
             let got = format!("{} values for {classes} classes", values.len());
             return Err(Error::shape("scores", "one or more whole rows of one or more classes", got));
         }
