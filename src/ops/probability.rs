@@ -38,7 +38,7 @@ pub fn softmax_rows(logits: &[f32], classes: usize, temperature: f32) -> Vec<f32
     p
 }
 
-/// The softmax probability of each row's label, p = softmax(z / T)[label].
+/// The softmax probability of each row's label, p = softmax(z / T)\[label\].
 ///
 /// The gradient is p (e_label − softmax) / T. It vanishes where p is 0: a row that far gone
 /// contributes nothing, and nothing overflows.

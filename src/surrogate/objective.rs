@@ -92,8 +92,8 @@ pub fn objective(
         .try_mul(batch.weight.clone())?
         .try_reshape_like(&(samples, rows))?
         .try_mean::<(usize,), Axis<1>>()?;
-    let target: Vec<f64> = batch.metric.iter().map(|m| -direction.sign() * m).collect();
-    let agreement = soft_spearman(losses.try_reshape_like(&(1, samples))?, &target, sort)?;
+    let target: Vec<f64> = batch.metric.iter().map(|m| direction.sign() * m).collect();
+    let agreement = soft_spearman(losses.try_negate()?.try_reshape_like(&(1, samples))?, &target, sort)?;
 
     let scale = match penalty.slope {
         Slope::Row => 1.0,

@@ -261,3 +261,51 @@ fn the_report_finds_the_profiles_minimum() {
     assert_eq!(profile.minimum(), 0.8);
     assert_close(&[profile.falling()], &[2.0 / 3.0], 1e-12);
 }
+
+/// Golden values of PyTorch and diffsort: see `tests/golden/objective.py`.
+#[derive(serde::Deserialize)]
+struct Golden {
+    logits: Vec<f64>,
+    labels: Vec<usize>,
+    metric: Vec<f64>,
+    losses: Vec<f64>,
+    penalty: f64,
+    agreement: f64,
+    gradient: std::collections::BTreeMap<String, Vec<f64>>,
+}
+
+#[test]
+fn the_objective_equals_pytorchs_double_backward() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let golden: Golden =
+        serde_json::from_slice(&std::fs::read(folder.join("objective.json")).unwrap()).unwrap();
+    let loss = Surrogate::load(&folder.join("objective.safetensors")).unwrap();
+    assert_eq!(*loss.input(), Input::released());
+
+    let parts = golden.logits.chunks(6 * 4).zip(golden.labels.chunks(6)).zip(&golden.metric);
+    let samples: Vec<Sample> = parts
+        .map(|((logits, labels), &metric)| {
+            let scores = Scores::new(logits.iter().map(|&z| z as f32).collect(), 4).unwrap();
+            Sample { scores, labels: labels.to_vec(), metric }
+        })
+        .collect();
+    let values: Vec<f64> = samples.iter().map(|s| value(&loss, &s.scores, &s.labels).unwrap()).collect();
+    assert_close(&values, &golden.losses, 1e-6);
+
+    let batch = Batch::new(&samples, &Input::released(), WithRespectTo::Logits).unwrap();
+    let (penalty, sort) = (Penalty::released(), SoftSort::default());
+    let direction = Direction::HigherIsBetter;
+    let got = objective(loss.network(), &batch, direction, &penalty, &sort, Tape::default()).unwrap();
+    assert_close(
+        &[f64::from(got.agreement), f64::from(got.penalty)],
+        &[golden.agreement, golden.penalty],
+        2e-5,
+    );
+    let mut gradients = got.total.backward();
+    let scale = golden.gradient.values().flatten().fold(0.0f64, |m, g| m.max(g.abs()));
+    for p in loss.network().parameters().iter() {
+        let want = &golden.gradient[p.name()];
+        gradients.get_or_alloc_mut(p.value()).unwrap();
+        assert_close(&wide(&host(&gradients.get(p.value()))), want, 1e-5 * scale);
+    }
+}

@@ -81,7 +81,7 @@ def median_seconds(step, classes, repeats):
     torch.manual_seed(0)
     net = network()
     optimiser = torch.optim.Adam(net.parameters(), 0.01, weight_decay=1e-3)
-    sorter = DiffSortNet("bitonic", SAMPLES, steepness=5)
+    sorter = DiffSortNet("bitonic", SAMPLES, steepness=5, art_lambda=0.25, distribution="logistic_phi")
     logits = torch.randn(SAMPLES, ROWS, classes) * 2
     labels = torch.randint(classes, (SAMPLES, ROWS))
     times = []
