@@ -306,6 +306,6 @@ fn the_objective_equals_pytorchs_double_backward() {
     for p in loss.network().parameters().iter() {
         let want = &golden.gradient[p.name()];
         gradients.get_or_alloc_mut(p.value()).unwrap();
-        assert_close(&wide(&host(&gradients.get(p.value()))), want, 1e-5 * scale);
+        assert_close(&wide(&host(&gradients.get(p.value()))), want, 1e-4 * scale);
     }
 }
