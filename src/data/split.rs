@@ -51,7 +51,7 @@ impl Dataset {
     /// ```
     /// use reloss::data::{Dataset, Split};
     /// let parts = Dataset::digits()?.split(&Split::default())?;
-    /// assert_eq!((parts.train.rows(), parts.validation.rows(), parts.test.rows()), (1079, 270, 448));
+    /// assert_eq!((parts.train.rows(), parts.validation.rows(), parts.test.rows()), (1077, 269, 451));
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn split(&self, options: &Split) -> Result<Splits> {
