@@ -50,9 +50,24 @@ pub fn value(loss: &dyn Loss, scores: &Scores, labels: &[usize]) -> Result<f64> 
 pub struct CrossEntropy {
     /// A weight per class (the batch mean is weighted, as in PyTorch); equal when absent.
     pub class_weights: Option<Vec<f32>>,
+    /// This share of the target goes to all classes alike, in [0, 1); 0 is plain cross-entropy.
+    ///
+    /// Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", CVPR 2016, §7.
+    pub smoothing: f32,
 }
 
 impl CrossEntropy {
+    /// Label smoothing by this share; 0.1 is usual.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a share outside [0, 1).
+    pub fn smoothed(share: f32) -> Result<Self> {
+        if !(0.0..1.0).contains(&share) {
+            return Err(Error::parameter("smoothing", format!("{share} is not a share from 0 to below 1")));
+        }
+        Ok(Self { class_weights: None, smoothing: share })
+    }
+
     /// Weights inversely proportional to how often each class occurs, scikit-learn's "balanced".
     ///
     /// # Errors
@@ -63,13 +78,19 @@ impl CrossEntropy {
             return Err(Error::parameter("class_weights", format!("class {class} does not occur")));
         }
         let weights = counts.iter().map(|&c| labels.len() as f32 / (classes * c) as f32);
-        Ok(Self { class_weights: Some(weights.collect()) })
+        Ok(Self { class_weights: Some(weights.collect()), smoothing: 0.0 })
     }
 }
 
 impl Loss for CrossEntropy {
     fn name(&self) -> String {
-        if self.class_weights.is_some() { "cross_entropy_weighted" } else { "cross_entropy" }.to_string()
+        match (&self.class_weights, self.smoothing > 0.0) {
+            (None, false) => "cross_entropy",
+            (Some(_), false) => "cross_entropy_weighted",
+            (None, true) => "cross_entropy_smoothed",
+            (Some(_), true) => "cross_entropy_weighted_smoothed",
+        }
+        .to_string()
     }
 
     fn loss(&self, logits: Matrix<Tape>, labels: &[usize]) -> Result<Scalar<Tape>> {
@@ -85,7 +106,14 @@ impl Loss for CrossEntropy {
         let total: f32 = weights.iter().sum();
         let weights = device().try_tensor_from_vec(weights, (rows,))?;
         let index = device().try_tensor_from_vec(labels.to_vec(), (rows,))?;
-        let log_p = logits.try_log_softmax::<Axis<1>>()?.try_select(index)?;
+        let log_p = logits.try_log_softmax::<Axis<1>>()?;
+        let log_p = if self.smoothing > 0.0 {
+            let (log_p, tape) = log_p.split_tape();
+            let all = log_p.retaped::<Tape>().try_mean::<(usize,), Axis<1>>()?.try_mul(self.smoothing)?;
+            log_p.put_tape(tape).try_select(index)?.try_mul(1.0 - self.smoothing)?.try_add(all)?
+        } else {
+            log_p.try_select(index)?
+        };
         Ok(log_p.try_mul(weights)?.try_sum()?.try_div(-total)?)
     }
 }

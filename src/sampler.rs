@@ -3,7 +3,7 @@
 use rand::Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use rand_distr::StandardNormal;
+use rand_distr::{Dirichlet, Distribution, StandardNormal};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
@@ -79,11 +79,37 @@ impl Store {
 pub enum Source {
     /// Rows drawn from a store, with replacement.
     Stored(Store),
-    /// Normal logits of this many classes; each sample has a standard deviation of its own,
-    /// log-uniform on [1/4, 8], from undecided to sure.
+    /// Predictions of this many classes from the sampler's generator: no model is needed.
     Random(usize),
     /// A sample is random with this probability, stored otherwise.
     Mixed(Store, f64),
+}
+
+/// How random predictions come about. Each sample is as sure as a number s of its own says,
+/// log-uniform on [1/4, 8].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Generator {
+    /// Independent normal logits of standard deviation s.
+    Normal,
+    /// Logits ln p with p from the symmetric Dirichlet distribution of concentration 1/s.
+    Dirichlet,
+}
+
+impl Generator {
+    /// Appends the logits of one row.
+    fn extend(self, logits: &mut Vec<f32>, classes: usize, s: f32, rng: &mut ChaCha8Rng) -> Result<()> {
+        match self {
+            Self::Normal => logits.extend((0..classes).map(|_| s * rng.sample::<f32, _>(StandardNormal))),
+            Self::Dirichlet => {
+                let dirichlet = Dirichlet::new_with_size(f64::from(s.recip()), classes)
+                    .map_err(|e| Error::parameter("dirichlet", e.to_string()))?;
+                // A probability may round to 0, whose logarithm is no logit.
+                let p = dirichlet.sample(rng);
+                logits.extend(p.into_iter().map(|p| p.max(f64::MIN_POSITIVE).ln() as f32));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What the labels of a sample are.
@@ -115,6 +141,8 @@ pub enum Labels {
 pub struct Sampler {
     /// Where predictions come from.
     pub source: Source,
+    /// What random predictions look like.
+    pub generator: Generator,
     /// What their labels are.
     pub labels: Labels,
     /// Predictions in a sample; 64 ("ours": half the released code's, as good and faster).
@@ -129,19 +157,24 @@ fn generator(seed: u64, index: u64) -> ChaCha8Rng {
 }
 
 impl Sampler {
+    /// 64 predictions a sample from this source, labels that cover the metric's range.
+    fn new(source: Source) -> Self {
+        Self { source, generator: Generator::Normal, labels: Labels::Cover, rows: 64 }
+    }
+
     /// Stored predictions, relabelled to cover the metric's range.
     pub fn stored(store: Store) -> Self {
-        Self { source: Source::Stored(store), labels: Labels::Cover, rows: 64 }
+        Self::new(Source::Stored(store))
     }
 
     /// Random predictions over a number of classes: needs no model at all.
     pub fn random(classes: usize) -> Self {
-        Self { source: Source::Random(classes), labels: Labels::Cover, rows: 64 }
+        Self::new(Source::Random(classes))
     }
 
     /// Stored and, with probability `random`, random samples.
     pub fn mixed(store: Store, random: f64) -> Self {
-        Self { source: Source::Mixed(store, random), labels: Labels::Cover, rows: 64 }
+        Self::new(Source::Mixed(store, random))
     }
 
     fn check(&self) -> Result<()> {
@@ -192,7 +225,7 @@ impl Sampler {
             Labels::LongTail(most) => Some(Tail::draw(classes, most, rng)),
             _ => None,
         };
-        let (values, truth) = self.predictions(store, classes, tail.as_ref(), rng);
+        let (values, truth) = self.predictions(store, classes, tail.as_ref(), rng)?;
         let scores = Scores::new(values, classes)?;
         let labels = match (self.labels, &tail) {
             (Labels::True, _) => truth,
@@ -214,7 +247,7 @@ impl Sampler {
         classes: usize,
         tail: Option<&Tail>,
         rng: &mut ChaCha8Rng,
-    ) -> (Vec<f32>, Vec<usize>) {
+    ) -> Result<(Vec<f32>, Vec<usize>)> {
         let mut values = Vec::with_capacity(self.rows * classes);
         let mut truth = Vec::with_capacity(self.rows);
         let scale = rng.gen_range(0.25f32.ln()..8f32.ln()).exp();
@@ -234,7 +267,7 @@ impl Sampler {
                 }
                 None => {
                     let start = values.len();
-                    values.extend((0..classes).map(|_| scale * rng.sample::<f32, _>(StandardNormal)));
+                    self.generator.extend(&mut values, classes, scale, rng)?;
                     let row = &mut values[start..];
                     if let Some(class) = wanted {
                         let best = (0..classes).fold(0, |b, k| if row[k] > row[b] { k } else { b });
@@ -244,7 +277,7 @@ impl Sampler {
                 }
             }
         }
-        (values, truth)
+        Ok((values, truth))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use rayon::prelude::*;
+
 use super::{Results, Run};
 use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
@@ -85,10 +87,16 @@ pub struct Classify {
 impl Default for Classify {
     fn default() -> Self {
         Self {
-            settings: vec![Setting::Clean, Setting::Noise(0.2), Setting::Noise(0.4), Setting::LongTail(20.0)],
+            settings: vec![
+                Setting::Clean,
+                Setting::Noise(0.2),
+                Setting::Noise(0.4),
+                Setting::LongTail(20.0),
+                Setting::LongTail(50.0),
+            ],
             seeds: (0..10).collect(),
             tuning_seeds: vec![100, 101, 102, 103],
-            grid: vec![1e-3, 3e-3, 1e-2, 2e-2, 4e-2],
+            grid: vec![1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2, 6.4e-2],
             learn: Learn::default(),
             train: Train::default(),
         }
@@ -117,7 +125,8 @@ pub fn learn_loss(
 }
 
 impl Classify {
-    /// Runs what `done` lacks and writes `path` after every run, so that nothing is lost.
+    /// Runs what `done` lacks, as many seeds at a time as there are threads, and writes `path` after
+    /// each round, so that nothing is lost.
     ///
     /// # Errors
     /// What data, training, learning and the file have to say.
@@ -131,12 +140,15 @@ impl Classify {
                 continue;
             }
             let rates = self.tune(data, setting)?;
-            for (j, seed) in seeds.into_iter().enumerate() {
-                results.runs.extend(self.compare(data, setting, seed, &rates)?);
+            let mut done = self.seeds.len() - seeds.len();
+            for together in seeds.chunks(rayon::current_num_threads()) {
+                let runs = together.par_iter().map(|&seed| self.compare(data, setting, seed, &rates));
+                results.runs.extend(runs.collect::<Result<Vec<_>>>()?.into_iter().flatten());
                 if let Some(path) = path {
                     results.save(path, command)?;
                 }
-                progress.step(i * self.seeds.len() + j + 1, || setting.name());
+                done += together.len();
+                progress.step(i * self.seeds.len() + done, || setting.name());
             }
         }
         progress.finish();
@@ -156,9 +168,15 @@ impl Classify {
         options.input.balanced = setting.balanced();
         let learned = learn_loss(task, metric, &train, &options)?;
         let part = &task.splits.train;
+        // The usual remedy of either regime.
+        let remedy = if setting.balanced() {
+            CrossEntropy::balanced(part.labels(), part.classes())?
+        } else {
+            CrossEntropy::smoothed(0.1)?
+        };
         Ok(vec![
             Box::new(CrossEntropy::default()),
-            Box::new(CrossEntropy::balanced(part.labels(), part.classes())?),
+            Box::new(remedy),
             Box::new(MeanAbsoluteError),
             Box::new(learned.loss),
         ])
@@ -166,25 +184,13 @@ impl Classify {
 
     /// The best learning rate of each candidate by the validation parts of the tuning seeds.
     fn tune(&self, data: &Dataset, setting: &Setting) -> Result<Vec<f64>> {
-        let metric = setting.metric();
+        let seeds = self.tuning_seeds.par_iter();
+        let scores = seeds.map(|&seed| self.validation(data, setting, seed)).collect::<Result<Vec<_>>>()?;
         let mut totals: Vec<Vec<f64>> = Vec::new();
-        for &seed in &self.tuning_seeds {
-            let task = setting.task(data, seed)?;
-            let candidates = self.candidates(&task, setting, metric.as_ref(), seed)?;
-            totals.resize(candidates.len(), vec![0.0; self.grid.len()]);
-            for (candidate, totals) in candidates.iter().zip(&mut totals) {
-                for (&rate, total) in self.grid.iter().zip(totals) {
-                    *total += match task.train(
-                        candidate.as_ref(),
-                        metric.as_ref(),
-                        &self.train(setting, seed, rate),
-                    ) {
-                        Ok(outcome) => metric.direction().sign() * outcome.validation,
-                        // A rate that does not train is no choice.
-                        Err(Error::Diverged { .. }) => f64::NEG_INFINITY,
-                        Err(other) => return Err(other),
-                    };
-                }
+        for scores in scores {
+            totals.resize(scores.len(), vec![0.0; self.grid.len()]);
+            for (totals, scores) in totals.iter_mut().zip(scores) {
+                totals.iter_mut().zip(scores).for_each(|(total, score)| *total += score);
             }
         }
         let best = |totals: &Vec<f64>| {
@@ -198,6 +204,24 @@ impl Classify {
                 format!("no rate of {:?} trains over seeds {:?}", self.grid, self.tuning_seeds),
             )
         })
+    }
+
+    /// The validation metric (higher is better) of each candidate at each rate of the grid.
+    fn validation(&self, data: &Dataset, setting: &Setting, seed: u64) -> Result<Vec<Vec<f64>>> {
+        let metric = setting.metric();
+        let task = setting.task(data, seed)?;
+        let score = |candidate: &dyn Loss, rate: f64| {
+            match task.train(candidate, metric.as_ref(), &self.train(setting, seed, rate)) {
+                Ok(outcome) => Ok(metric.direction().sign() * outcome.validation),
+                // A rate that does not train is no choice.
+                Err(Error::Diverged { .. }) => Ok(f64::NEG_INFINITY),
+                Err(other) => Err(other),
+            }
+        };
+        let candidates = self.candidates(&task, setting, metric.as_ref(), seed)?;
+        let scores =
+            |loss: &Box<dyn Loss>| self.grid.iter().map(|&rate| score(loss.as_ref(), rate)).collect();
+        candidates.iter().map(scores).collect()
     }
 
     /// A long-tailed part is small: its epochs are doubled, for every loss.

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use dfdx::prelude::*;
 use rayon::prelude::*;
 
+use super::blocks::{self, Block, Nodes, NODES};
 use super::dual::Dual;
 use super::fast_math::exp;
 use super::gemm::{product, Factor, Into};
@@ -14,8 +15,6 @@ use super::tensors::{host, matrix};
 use crate::error::Result;
 use crate::{Dev, Matrix};
 
-/// Rows whose activations of one layer fit the second-level cache.
-const BLOCK: usize = 128;
 /// Blocks that share one partial sum of the weight gradients. Fixed, not tied to the number of
 /// threads: sums are then added in the same order on every machine.
 const GROUP: usize = 16;
@@ -44,10 +43,35 @@ impl Layers {
         self.sizes.len()
     }
 
-    /// Floats that a block of `rows` leaves for the backward pass: per hidden layer its ELU
-    /// output and the tangent before ELU.
-    fn saved(&self, rows: usize) -> usize {
-        self.sizes[..self.depth() - 1].iter().map(|&(outputs, _)| 2 * rows * outputs).sum()
+    /// How many rows of a block layer `layer` puts out: from the second on, nodes have become rows.
+    fn rows(&self, block: &Block, layer: usize) -> usize {
+        if layer == 0 {
+            block.inputs()
+        } else {
+            block.rows.len()
+        }
+    }
+
+    /// Floats that a block leaves for the backward pass: per hidden layer its ELU output and the
+    /// tangent before ELU.
+    fn saved(&self, block: &Block) -> usize {
+        let hidden = self.sizes[..self.depth() - 1].iter().enumerate();
+        hidden.map(|(layer, &(outputs, _))| 2 * self.rows(block, layer) * outputs).sum()
+    }
+
+    /// The inputs in the order and the blocks they go through the network.
+    fn plan(&self, x: &[f32], direction: &[f32]) -> Plan {
+        let width = self.sizes[0].1;
+        if width != 1 || self.depth() < 2 {
+            let order = (0..x.len() / width).collect::<Vec<_>>();
+            let blocks = blocks::plain(order.len());
+            return Plan { width, blocks, order, x: x.to_vec(), direction: direction.to_vec() };
+        }
+        let order = blocks::ascending(x);
+        let sorted = |values: &[f32]| order.iter().map(|&row| values[row]).collect::<Vec<_>>();
+        let (x, direction) = (sorted(x), sorted(direction));
+        let blocks = blocks::smooth(&x, &direction, &self.weights[0], &self.biases[0]);
+        Plan { width, blocks, order, x, direction }
     }
 
     /// Gradients of all layers in one list: weight, bias, weight, bias, …
@@ -67,121 +91,170 @@ fn add_bias(out: &mut [f32], bias: &[f32]) {
     });
 }
 
-/// ELU and its effect on the tangent: value := elu(value), and `tangent := slope * raw`.
+/// ELU and its effect on the tangent: value := elu(value), `tangent *= slope`; `saved` keeps the
+/// ELU values and the tangents before.
 ///
 /// With a = elu(z), the slope is 1 for a > 0 and exp(z) = a + 1 elsewhere.
-fn activate(value: &mut [f32], raw: &[f32], tangent: &mut [f32]) {
+fn activate(value: &mut [f32], tangent: &mut [f32], saved: &mut [f32]) {
+    let (kept_value, kept_raw) = saved.split_at_mut(value.len());
     vectorised(|| {
-        for ((v, &raw), t) in value.iter_mut().zip(raw).zip(tangent) {
+        let now = value.iter_mut().zip(tangent);
+        for ((v, t), (kept_v, kept_t)) in now.zip(kept_value.iter_mut().zip(kept_raw)) {
             let exponential = exp(v.min(0.0));
+            *kept_t = *t;
             *v = if *v > 0.0 { *v } else { exponential - 1.0 };
-            *t = exponential * raw;
+            *kept_v = *v;
+            *t *= exponential;
         }
     });
 }
 
-/// One block forward. `stacked` is scratch; `saved` keeps what backward needs; returns the
-/// network's value and tangent in `out` (value rows, then tangent rows).
+/// What the first layer is given: value rows, then tangent rows.
+fn first_input(plan: &Plan, block: &Block, input: &mut Vec<f32>) {
+    input.clear();
+    match &block.nodes {
+        Some(nodes) => {
+            input.extend_from_slice(&nodes.x);
+            input.resize(2 * NODES, 1.0);
+        }
+        None => {
+            let here = block.rows.start * plan.width..block.rows.end * plan.width;
+            input.extend_from_slice(&plan.x[here.clone()]);
+            input.extend_from_slice(&plan.direction[here]);
+        }
+    }
+}
+
+/// Values and slopes at the nodes become values and tangents at the rows.
+fn interpolate(nodes: &Nodes, at_nodes: &[f32], at_rows: &mut Vec<f32>, columns: usize) {
+    let rows = nodes.value.len() / NODES;
+    at_rows.resize(2 * rows * columns, 0.0);
+    let (value, tangent) = at_rows.split_at_mut(rows * columns);
+    let (node_value, node_slope) = at_nodes.split_at(NODES * columns);
+    let weights = |weights| Factor::plain(weights, rows, NODES);
+    product(weights(&nodes.value), Factor::plain(node_value, NODES, columns), value, Into::Replace);
+    product(weights(&nodes.tangent), Factor::plain(node_slope, NODES, columns), tangent, Into::Replace);
+}
+
+/// The transpose of [`interpolate`]: gradients at the rows become gradients at the nodes.
+fn gather(nodes: &Nodes, at_rows: &[f32], at_nodes: &mut Vec<f32>, columns: usize) {
+    let rows = nodes.value.len() / NODES;
+    at_nodes.resize(2 * NODES * columns, 0.0);
+    let (value, slope) = at_nodes.split_at_mut(NODES * columns);
+    let (row_value, row_tangent) = at_rows.split_at(rows * columns);
+    let weights = |weights| Factor::plain(weights, rows, NODES).transposed();
+    product(weights(&nodes.value), Factor::plain(row_value, rows, columns), value, Into::Replace);
+    product(weights(&nodes.tangent), Factor::plain(row_tangent, rows, columns), slope, Into::Replace);
+}
+
+/// One block forward. `saved` keeps what backward needs; the network's value rows and tangent rows
+/// go to `out`.
 fn forward_block(
     layers: &Layers,
-    input: &[f32],
+    plan: &Plan,
+    block: &Block,
     saved: &mut [f32],
     scratch: &mut Scratch,
     out: &mut [f32],
-    rows: usize,
 ) {
-    let Scratch { current, next, .. } = scratch;
-    current.clear();
-    current.extend_from_slice(input);
+    let Scratch { current, next } = scratch;
+    first_input(plan, block, current);
     let mut saved = saved;
+    let mut rows = block.inputs();
     for layer in 0..layers.depth() {
         let (outputs, inputs) = layers.sizes[layer];
-        let last = layer + 1 == layers.depth();
         next.resize(2 * rows * outputs, 0.0);
         let weight = Factor::plain(&layers.weights[layer], outputs, inputs).transposed();
         product(Factor::plain(current, 2 * rows, inputs), weight, next, Into::Replace);
-        add_bias(&mut next[..rows * outputs], &layers.biases[layer]);
-        if last {
-            out.copy_from_slice(next);
-            return;
-        }
-        let (here, rest) = saved.split_at_mut(2 * rows * outputs);
-        saved = rest;
-        let (value, tangent) = next.split_at_mut(rows * outputs);
-        here[rows * outputs..].copy_from_slice(tangent);
-        activate(value, &here[rows * outputs..], tangent);
-        here[..rows * outputs].copy_from_slice(value);
         std::mem::swap(current, next);
+        if let (1, Some(nodes)) = (layer, &block.nodes) {
+            rows = block.rows.len();
+            interpolate(nodes, current, next, outputs);
+            std::mem::swap(current, next);
+        }
+        add_bias(&mut current[..rows * outputs], &layers.biases[layer]);
+        if layer + 1 < layers.depth() {
+            let (here, rest) = saved.split_at_mut(2 * rows * outputs);
+            saved = rest;
+            let (value, tangent) = current.split_at_mut(rows * outputs);
+            activate(value, tangent, here);
+        }
     }
+    out.copy_from_slice(current);
 }
 
 /// Through ELU backward, for value and tangent at once.
 ///
 /// a = elu(z), t = slope(z) ż  ⇒  g_z = g_a slope + g_t ż slope', g_ż = g_t slope, where
-/// slope' = slope for z < 0 and 0 for z > 0. The tangent t is rebuilt into `tangent` on the way.
-fn deactivate(
-    value: &[f32],
-    raw: &[f32],
-    grad_value: &mut [f32],
-    grad_tangent: &mut [f32],
-    tangent: &mut [f32],
-) {
+/// slope' = slope for z < 0 and 0 for z > 0. `raw` holds ż and becomes t.
+fn deactivate(value: &[f32], raw: &mut [f32], grad_value: &mut [f32], grad_tangent: &mut [f32]) {
     vectorised(|| {
-        let saved = value.iter().zip(raw).zip(tangent);
-        for (((&a, &raw), t), (gv, gt)) in saved.zip(grad_value.iter_mut().zip(grad_tangent)) {
+        let saved = value.iter().zip(raw);
+        for ((&a, raw), (gv, gt)) in saved.zip(grad_value.iter_mut().zip(grad_tangent)) {
             let slope = if a > 0.0 { 1.0 } else { a + 1.0 };
             let curvature = if a > 0.0 { 0.0 } else { slope };
-            *t = slope * raw;
-            *gv = *gv * slope + *gt * raw * curvature;
+            *gv = *gv * slope + *gt * *raw * curvature;
             *gt *= slope;
+            *raw *= slope;
         }
     });
 }
 
-/// One block backward: adds the layers' gradients to `gradient`.
+/// One block backward: adds the layers' gradients to `gradient` and uses `saved` up.
 fn backward_block(
     layers: &Layers,
-    input: &[f32],
-    saved: &[f32],
-    grad_out: &[f32],
+    plan: &Plan,
+    block: &Block,
+    saved: &mut [f32],
     scratch: &mut Scratch,
+    grad_out: &[f32],
     gradient: &mut [f32],
-    rows: usize,
 ) {
-    let Scratch { current, next, stacked } = scratch;
+    let Scratch { current, next } = scratch;
     current.clear();
     current.extend_from_slice(grad_out);
-    let (mut saved_end, mut gradient_end) = (saved.len(), gradient.len());
+    let (mut saved, mut gradient) = (saved, gradient);
+    let mut rows = block.rows.len();
     for layer in (0..layers.depth()).rev() {
         let (outputs, inputs) = layers.sizes[layer];
-        let here = gradient_end - outputs * (inputs + 1);
-        let (weight_gradient, bias_gradient) = gradient[here..gradient_end].split_at_mut(outputs * inputs);
-        gradient_end = here;
-        vectorised(|| {
-            for row in current[..rows * outputs].chunks_exact(outputs) {
-                for (b, &g) in bias_gradient.iter_mut().zip(row) {
-                    *b += g;
-                }
-            }
-        });
+        let (before, here) = gradient.split_at_mut(gradient.len() - outputs * (inputs + 1));
+        gradient = before;
+        let (weight_gradient, bias_gradient) = here.split_at_mut(outputs * inputs);
+        add_rows(&current[..rows * outputs], bias_gradient);
+        if let (1, Some(nodes)) = (layer, &block.nodes) {
+            gather(nodes, current, next, outputs);
+            std::mem::swap(current, next);
+            rows = NODES;
+        }
         let grad = Factor::plain(current, 2 * rows, outputs);
         if layer == 0 {
-            product(grad.transposed(), Factor::plain(input, 2 * rows, inputs), weight_gradient, Into::Add);
+            first_input(plan, block, next);
+            product(grad.transposed(), Factor::plain(next, 2 * rows, inputs), weight_gradient, Into::Add);
             return;
         }
         next.resize(2 * rows * inputs, 0.0);
         let weight = Factor::plain(&layers.weights[layer], outputs, inputs);
         product(grad, weight, next, Into::Replace);
-        // The input of this layer: ELU values as saved, tangents rebuilt by `deactivate`.
-        saved_end -= 2 * rows * inputs;
-        let (value, raw) = saved[saved_end..saved_end + 2 * rows * inputs].split_at(rows * inputs);
-        stacked.resize(2 * rows * inputs, 0.0);
-        stacked[..rows * inputs].copy_from_slice(value);
+        // What went into this layer: ELU values as saved, tangents made of the saved ones.
+        let (before, input) = saved.split_at_mut(saved.len() - 2 * rows * inputs);
+        saved = before;
+        let (value, raw) = input.split_at_mut(rows * inputs);
         let (grad_value, grad_tangent) = next.split_at_mut(rows * inputs);
-        deactivate(value, raw, grad_value, grad_tangent, &mut stacked[rows * inputs..]);
-        product(grad.transposed(), Factor::plain(stacked, 2 * rows, inputs), weight_gradient, Into::Add);
+        deactivate(value, raw, grad_value, grad_tangent);
+        product(grad.transposed(), Factor::plain(input, 2 * rows, inputs), weight_gradient, Into::Add);
         std::mem::swap(current, next);
     }
+}
+
+/// Adds up the rows of a matrix as wide as `sums`.
+fn add_rows(values: &[f32], sums: &mut [f32]) {
+    vectorised(|| {
+        for row in values.chunks_exact(sums.len()) {
+            for (sum, &value) in sums.iter_mut().zip(row) {
+                *sum += value;
+            }
+        }
+    });
 }
 
 /// Buffers of one thread.
@@ -189,7 +262,6 @@ fn backward_block(
 struct Scratch {
     current: Vec<f32>,
     next: Vec<f32>,
-    stacked: Vec<f32>,
 }
 
 /// Large buffers wait here between steps: fresh ones cost a page fault every 4 kB.
@@ -217,78 +289,82 @@ impl Drop for Pooled {
     }
 }
 
-/// Value and tangent rows of each block, one after the other.
-fn stack(x: &[f32], direction: &[f32], width: usize) -> Vec<f32> {
-    let mut stacked = Vec::with_capacity(2 * x.len());
-    for (x, d) in x.chunks(BLOCK * width).zip(direction.chunks(BLOCK * width)) {
-        stacked.extend_from_slice(x);
-        stacked.extend_from_slice(d);
-    }
-    stacked
+/// The inputs, row-major, in the order and the blocks in which they go through the network.
+struct Plan {
+    width: usize,
+    blocks: Vec<Block>,
+    /// The caller's row at each place.
+    order: Vec<usize>,
+    x: Vec<f32>,
+    direction: Vec<f32>,
 }
 
-/// Undoes [`stack`] for one column.
-fn unstack(stacked: &[f32], rows: usize) -> (Vec<f32>, Vec<f32>) {
-    let (mut value, mut tangent) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
-    for block in stacked.chunks(2 * BLOCK) {
-        let (v, t) = block.split_at(block.len() / 2);
-        value.extend_from_slice(v);
-        tangent.extend_from_slice(t);
+impl Plan {
+    /// From (value rows, tangent rows) of each block to two columns in the caller's order.
+    fn unstack(&self, stacked: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let (mut value, mut tangent) = (vec![0.0; self.order.len()], vec![0.0; self.order.len()]);
+        for Block { rows, .. } in &self.blocks {
+            let here = &stacked[2 * rows.start..2 * rows.end];
+            for (place, &row) in self.order[rows.clone()].iter().enumerate() {
+                value[row] = here[place];
+                tangent[row] = here[rows.len() + place];
+            }
+        }
+        (value, tangent)
     }
-    (value, tangent)
+
+    /// The inverse of [`Plan::unstack`].
+    fn stack(&self, value: &[f32], tangent: &[f32]) -> Vec<f32> {
+        let mut stacked = Vec::with_capacity(2 * self.order.len());
+        for Block { rows, .. } in &self.blocks {
+            for column in [value, tangent] {
+                stacked.extend(self.order[rows.clone()].iter().map(|&row| column[row]));
+            }
+        }
+        stacked
+    }
+}
+
+/// Cuts a slice into consecutive pieces of these lengths.
+fn pieces(slice: &mut [f32], lengths: impl Iterator<Item = usize>) -> Vec<&mut [f32]> {
+    let mut rest = slice;
+    lengths
+        .map(|length| {
+            let (piece, after) = std::mem::take(&mut rest).split_at_mut(length);
+            rest = after;
+            piece
+        })
+        .collect()
 }
 
 /// All blocks forward: the outputs (stacked) and what backward needs.
-fn forward(layers: &Layers, input: &[f32], rows: usize) -> (Vec<f32>, Pooled) {
-    let width = layers.sizes[0].1;
-    let mut saved = Pooled::new(layers.saved(rows));
-    let mut out = vec![0.0; 2 * rows];
-    // A network without hidden layers saves nothing, and chunks must not be empty.
-    let nothing = layers.saved(1) == 0;
-    let blocks = rows.div_ceil(BLOCK);
-    let mut spare = vec![Vec::new(); if nothing { blocks } else { 0 }];
-    let pieces: Vec<&mut [f32]> = if nothing {
-        spare.iter_mut().map(Vec::as_mut_slice).collect()
-    } else {
-        saved.0.chunks_mut(layers.saved(BLOCK)).collect()
-    };
-    input.par_chunks(2 * BLOCK * width).zip(pieces).zip(out.par_chunks_mut(2 * BLOCK)).for_each_init(
-        Scratch::default,
-        |scratch, ((input, saved), out)| {
-            forward_block(layers, input, saved, scratch, out, input.len() / (2 * width));
-        },
-    );
+fn forward(layers: &Layers, plan: &Plan) -> (Vec<f32>, Pooled) {
+    let lengths = || plan.blocks.iter().map(|block| layers.saved(block));
+    let mut saved = Pooled::new(lengths().sum());
+    let mut out = vec![0.0; 2 * plan.order.len()];
+    let outs = pieces(&mut out, plan.blocks.iter().map(|block| 2 * block.rows.len()));
+    let work = plan.blocks.par_iter().zip(pieces(&mut saved.0, lengths())).zip(outs);
+    work.for_each_init(Scratch::default, |scratch, ((block, saved), out)| {
+        forward_block(layers, plan, block, saved, scratch, out);
+    });
     (out, saved)
 }
 
-/// All blocks backward: the layers' gradients in one list.
-fn backward(layers: &Layers, input: &[f32], saved: &[f32], grad_out: &[f32]) -> Vec<f32> {
-    let width = layers.sizes[0].1;
-    let rows = input.len() / (2 * width);
-    let groups = rows.div_ceil(BLOCK * GROUP);
-    let partial = (0..groups).into_par_iter().map_init(Scratch::default, |scratch, group| {
+/// All blocks backward: the layers' gradients in one list. Uses `saved` up.
+fn backward(layers: &Layers, plan: &Plan, saved: &mut [f32], grad_out: &[f32]) -> Vec<f32> {
+    let saved = pieces(saved, plan.blocks.iter().map(|block| layers.saved(block)));
+    let mut work: Vec<_> = plan.blocks.iter().zip(saved).collect();
+    let partial = work.par_chunks_mut(GROUP).map_init(Scratch::default, |scratch, group| {
         let mut gradient = vec![0.0; layers.gradient_len()];
-        for block in group * GROUP..((group + 1) * GROUP).min(rows.div_ceil(BLOCK)) {
-            let (start, end) = (block * BLOCK, ((block + 1) * BLOCK).min(rows));
-            let saved = &saved[layers.saved(start)..layers.saved(end)];
-            let input = &input[2 * start * width..2 * end * width];
-            backward_block(
-                layers,
-                input,
-                saved,
-                &grad_out[2 * start..2 * end],
-                scratch,
-                &mut gradient,
-                end - start,
-            );
+        for (block, saved) in group {
+            let grad_out = &grad_out[2 * block.rows.start..2 * block.rows.end];
+            backward_block(layers, plan, block, saved, scratch, grad_out, &mut gradient);
         }
         gradient
     });
     let mut total = vec![0.0; layers.gradient_len()];
     for gradient in partial.collect::<Vec<_>>() {
-        for (t, g) in total.iter_mut().zip(gradient) {
-            *t += g;
-        }
+        total.iter_mut().zip(gradient).for_each(|(t, g)| *t += g);
     }
     total
 }
@@ -300,11 +376,11 @@ pub(super) fn mlp<T: Tape<f32, Dev>>(
     direction: &Matrix,
     tape: T,
 ) -> Result<Dual<T>> {
-    let &(rows, width) = x.shape();
+    let rows = x.shape().0;
     let layers = Layers::new(parameters);
-    let input = stack(&host(x), &host(direction), width);
-    let (out, saved) = forward(&layers, &input, rows);
-    let (value, tangent) = unstack(&out, rows);
+    let plan = layers.plan(&host(x), &host(direction));
+    let (out, mut saved) = forward(&layers, &plan);
+    let (value, tangent) = plan.unstack(&out);
     let (value, tangent) = (matrix(value, rows, 1)?, matrix(tangent, rows, 1)?);
 
     let mut tape = tape;
@@ -312,8 +388,8 @@ pub(super) fn mlp<T: Tape<f32, Dev>>(
     let parameters = parameters.clone();
     tape.add_backward_op(move |gradients| {
         let grad_value = gradients.get_or_alloc_mut(&value_grad)?.to_vec();
-        let grad_out = stack(&grad_value, gradients.get_or_alloc_mut(&tangent_grad)?, 1);
-        let gradient = backward(&layers, &input, &saved.0, &grad_out);
+        let grad_out = plan.stack(&grad_value, gradients.get_or_alloc_mut(&tangent_grad)?);
+        let gradient = backward(&layers, &plan, &mut saved.0, &grad_out);
         let mut rest = gradient.as_slice();
         for parameter in parameters.iter() {
             let target = gradients.get_or_alloc_mut(parameter.value())?;
@@ -337,8 +413,8 @@ pub(super) fn mlp_frozen<T: Tape<f32, Dev>>(parameters: &Parameters, x: Matrix<T
     for column in 0..width {
         let mut direction = vec![0.0; rows * width];
         direction.iter_mut().skip(column).step_by(width).for_each(|d| *d = 1.0);
-        let (out, _) = forward(&layers, &stack(&values, &direction, width), rows);
-        let (value, tangent) = unstack(&out, rows);
+        let plan = layers.plan(&values, &direction);
+        let (value, tangent) = plan.unstack(&forward(&layers, &plan).0);
         slopes.iter_mut().skip(column).step_by(width).zip(tangent).for_each(|(s, t)| *s = t);
         result = value;
     }

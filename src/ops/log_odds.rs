@@ -4,7 +4,7 @@ use dfdx::prelude::*;
 
 use super::fast_math::exp;
 use super::probability::check_batch;
-use super::simd::vectorised;
+use super::simd::{vectorised, Kernel};
 use crate::error::{Error, Result};
 use crate::{Dev, Matrix};
 
@@ -65,70 +65,112 @@ pub fn target_log_odds_composed<T: Tape<f32, Dev>>(
     Ok(own.try_sub(others)?.try_reshape_like(&(rows, 1))?)
 }
 
-/// The log-odds of one row's label, and the sum of squares of the softmax of the other classes,
-/// which `others` becomes (0 at the label).
-pub(crate) fn row_log_odds(z: &[f32], label: usize, temperature: f32, others: &mut [f32]) -> (f32, f32) {
-    others.copy_from_slice(z);
-    others[label] = f32::NEG_INFINITY;
-    let (max, sum, squares) = vectorised(|| softmax_parts(others, temperature.recip()));
-    // Two large logits of opposite sign may overflow the difference: the largest float is a limit.
-    let odds = ((z[label] - max) / temperature - sum.ln()).clamp(-f32::MAX, f32::MAX);
-    (odds, squares)
+/// The softmax of one row without its label: exp((z − max) / T) / sum.
+#[derive(Clone, Copy)]
+struct Others {
+    max: f32,
+    sum: f32,
+    /// Of the softmax.
+    squares: f32,
 }
 
-/// Softmax in place; the maximum, the sum of exponentials, and the sum of squares of the result.
-#[inline(always)]
-pub(super) fn softmax_parts(row: &mut [f32], inverse_temperature: f32) -> (f32, f32, f32) {
-    let max = lanes(row, f32::NEG_INFINITY, f32::max, |z| z);
-    for z in row.iter_mut() {
-        // exp stops at e^-87: what is masked by an infinity must become exactly 0.
-        let e = exp((*z - max) * inverse_temperature);
-        *z = if *z == f32::NEG_INFINITY { 0.0 } else { e };
-    }
-    let sum = lanes(row, 0.0, |a, b| a + b, |e| e);
-    let inverse = sum.recip();
-    for e in row.iter_mut() {
-        *e *= inverse;
-    }
-    (max, sum, lanes(row, 0.0, |a, b| a + b, |s| s * s))
+/// One row's [`Others`], to be vectorised.
+struct OthersOf<'a> {
+    z: &'a [f32],
+    label: usize,
+    inverse_temperature: f32,
 }
 
-/// Folds a row with 16 accumulators, so that the compiler may keep them in vector registers.
+impl Kernel for OthersOf<'_> {
+    type Output = Others;
+
+    #[inline(always)]
+    fn run(self) -> Others {
+        let sides = [&self.z[..self.label], &self.z[self.label + 1..]];
+        let max = lanes(sides[1], lanes(sides[0], f32::NEG_INFINITY, f32::max), f32::max);
+        let (mut sums, mut squares) = ([0.0f32; LANES], [0.0f32; LANES]);
+        for side in sides {
+            let chunks = side.chunks_exact(LANES);
+            let rest = chunks.remainder();
+            for chunk in chunks.chain([rest]) {
+                for ((sum, square), &z) in sums.iter_mut().zip(&mut squares).zip(chunk) {
+                    let e = exp((z - max) * self.inverse_temperature);
+                    *sum += e;
+                    *square += e * e;
+                }
+            }
+        }
+        let (sum, squares): (f32, f32) = (sums.iter().sum(), squares.iter().sum());
+        Others { max, sum, squares: squares / (sum * sum) }
+    }
+}
+
+impl Others {
+    fn of(z: &[f32], label: usize, temperature: f32) -> Self {
+        vectorised(OthersOf { z, label, inverse_temperature: temperature.recip() })
+    }
+
+    fn log_odds(self, own: f32, temperature: f32) -> f32 {
+        // Two large logits of opposite sign may overflow the difference: the largest float is a limit.
+        ((own - self.max) / temperature - self.sum.ln()).clamp(-f32::MAX, f32::MAX)
+    }
+}
+
+/// The log-odds of one row's label, and the sum of squares of the softmax of the other classes.
+pub(crate) fn row_log_odds(z: &[f32], label: usize, temperature: f32) -> (f32, f32) {
+    let others = Others::of(z, label, temperature);
+    (others.log_odds(z[label], temperature), others.squares)
+}
+
+/// Softmax in place.
 #[inline(always)]
-fn lanes(row: &[f32], start: f32, fold: impl Fn(f32, f32) -> f32, of: impl Fn(f32) -> f32) -> f32 {
-    let mut sums = [start; 16];
-    let chunks = row.chunks_exact(16);
+pub(super) fn softmax(row: &mut [f32], inverse_temperature: f32) {
+    let max = lanes(row, f32::NEG_INFINITY, f32::max);
+    row.iter_mut().for_each(|z| *z = exp((*z - max) * inverse_temperature));
+    let inverse = lanes(row, 0.0, |a, b| a + b).recip();
+    row.iter_mut().for_each(|e| *e *= inverse);
+}
+
+/// Accumulators of a fold, as many as a vector register has places.
+const LANES: usize = 16;
+
+/// Folds a row in an order that keeps the accumulators in vector registers.
+#[inline(always)]
+fn lanes(row: &[f32], start: f32, fold: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut lanes = [start; LANES];
+    let chunks = row.chunks_exact(LANES);
     let rest = chunks.remainder();
-    for chunk in chunks {
-        for (sum, &v) in sums.iter_mut().zip(chunk) {
-            *sum = fold(*sum, of(v));
+    for chunk in chunks.chain([rest]) {
+        for (lane, &v) in lanes.iter_mut().zip(chunk) {
+            *lane = fold(*lane, v);
         }
     }
-    for (sum, &v) in sums.iter_mut().zip(rest) {
-        *sum = fold(*sum, of(v));
-    }
-    sums.into_iter().fold(start, fold)
+    lanes.into_iter().fold(start, fold)
 }
 
 #[cfg(not(feature = "cuda"))]
 fn fused<T: Tape<f32, Dev>>(logits: Matrix<T>, labels: &[usize], temperature: f32) -> Result<Matrix<T>> {
     let (logits, mut tape) = logits.split_tape();
     let (rows, classes) = *logits.shape();
-    let mut others = vec![0.0; rows * classes];
     let z = super::host(&logits);
-    let rows_of = z.chunks_exact(classes).zip(others.chunks_exact_mut(classes)).zip(labels);
-    let odds = rows_of.map(|((z, others), &label)| row_log_odds(z, label, temperature, others).0).collect();
-    let odds = super::matrix(odds, rows, 1)?;
-    let (output, labels) = (odds.clone(), labels.to_vec());
+    let labels = labels.to_vec();
+    let rows_of = z.chunks_exact(classes).zip(&labels);
+    let others: Vec<Others> = rows_of.clone().map(|(z, &label)| Others::of(z, label, temperature)).collect();
+    let odds = rows_of.zip(&others).map(|((z, &label), others)| others.log_odds(z[label], temperature));
+    let odds = super::matrix(odds.collect(), rows, 1)?;
+    let output = odds.clone();
     tape.add_backward_op(move |gradients| {
         let grad = gradients.get_or_alloc_mut(&output)?.to_vec();
         let target = gradients.get_or_alloc_mut(&logits)?;
-        for (i, (target, others)) in
-            target.chunks_exact_mut(classes).zip(others.chunks_exact(classes)).enumerate()
-        {
-            let factor = grad[i] / temperature;
-            target.iter_mut().zip(others).for_each(|(t, o)| *t -= factor * o);
-            target[labels[i]] += factor;
+        let rows = target.chunks_exact_mut(classes).zip(z.chunks_exact(classes)).zip(&labels);
+        for (((target, z), &label), (others, grad)) in rows.zip(others.iter().zip(grad)) {
+            let (factor, own) = (grad / temperature, target[label]);
+            vectorised(|| {
+                for (t, &z) in target.iter_mut().zip(z) {
+                    *t -= factor / others.sum * exp((z - others.max) * temperature.recip());
+                }
+            });
+            target[label] = own + factor;
         }
         Ok(())
     });

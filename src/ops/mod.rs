@@ -5,6 +5,8 @@
 //! the fused one is tested against.
 
 mod adam;
+#[cfg(not(feature = "cuda"))]
+mod blocks;
 mod dual;
 mod elu;
 pub(crate) mod fast_math;

@@ -2,7 +2,7 @@
 
 use dfdx::prelude::*;
 
-use super::log_odds::softmax_parts;
+use super::log_odds::softmax;
 use super::simd::vectorised;
 use crate::error::{check_finite, Error, Result};
 use crate::{Dev, Matrix};
@@ -33,7 +33,7 @@ pub(super) fn check_temperature(temperature: f32) -> Result<()> {
 pub fn softmax_rows(logits: &[f32], classes: usize, temperature: f32) -> Vec<f32> {
     let mut p = logits.to_vec();
     for row in p.chunks_exact_mut(classes.max(1)) {
-        vectorised(|| softmax_parts(row, temperature.recip()));
+        vectorised(|| softmax(row, temperature.recip()));
     }
     p
 }

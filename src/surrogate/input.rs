@@ -1,6 +1,7 @@
 //! What the loss network sees of a prediction, and how steeply that changes with the prediction.
 
 use dfdx::prelude::*;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -100,10 +101,9 @@ impl Input {
     fn rows(&self, sample: &Sample, with_respect_to: WithRespectTo) -> (Vec<f32>, Vec<f32>) {
         let (mut x, mut direction) = (Vec::new(), Vec::new());
         let classes = sample.scores.classes();
-        let mut p = vec![0.0; classes];
         let per_logit = self.temperature.recip();
         for (row, &label) in sample.scores.values().chunks_exact(classes).zip(&sample.labels) {
-            let (odds, others) = row_log_odds(row, label, self.temperature, &mut p);
+            let (odds, others) = row_log_odds(row, label, self.temperature);
             let (value, along_logits, along_p) = match self.feature {
                 // d odds / dz = e_label − others, d odds / dp = 1 / (p (1 − p))
                 Feature::LogOdds => {
@@ -186,14 +186,14 @@ impl Batch {
                 samples.len(),
             ));
         }
+        if let Some((i, sample)) = samples.iter().enumerate().find(|(_, s)| s.labels.len() != rows) {
+            let got = format!("{} in sample {i}", sample.labels.len());
+            return Err(Error::shape("surrogate batch", format!("{rows} rows"), got));
+        }
+        let features: Vec<_> = samples.par_iter().map(|s| input.rows(s, with_respect_to)).collect();
         let width = input.width();
         let (mut x, mut direction, mut weight) = (Vec::new(), Vec::new(), Vec::new());
-        for (i, sample) in samples.iter().enumerate() {
-            if sample.labels.len() != rows {
-                let got = format!("{} in sample {i}", sample.labels.len());
-                return Err(Error::shape("surrogate batch", format!("{rows} rows"), got));
-            }
-            let (first, along) = input.rows(sample, with_respect_to);
+        for (sample, (first, along)) in samples.iter().zip(features) {
             if input.balanced {
                 let balance = Balance::new(&sample.labels, sample.scores.classes(), None)?;
                 x.extend(first.iter().zip(balance.log_share).flat_map(|(&x, share)| [x, share]));

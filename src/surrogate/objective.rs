@@ -37,10 +37,9 @@ pub struct Penalty {
 }
 
 impl Default for Penalty {
-    /// Ours: a slope of 1 in the log-odds. The weight is small enough for the ranks to choose the
-    /// sign of the slope and where it turns.
+    /// Ours: a slope of 1 in the log-odds, with the released weight.
     fn default() -> Self {
-        Self { weight: 0.1, with_respect_to: WithRespectTo::Feature, slope: Slope::Row }
+        Self { weight: 10.0, with_respect_to: WithRespectTo::Feature, slope: Slope::Row }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Metrics by hand, and samplers: coverage, stability of draws, bad input.
 
 use reloss::metric::*;
-use reloss::sampler::{Coverage, Labels, Sampler, Source, Store};
+use reloss::sampler::{Coverage, Generator, Labels, Sampler, Source, Store};
 use reloss::Error;
 
 use crate::support::assert_close;
@@ -112,6 +112,30 @@ fn draws_are_pinned_and_independent_of_threads() {
     assert_eq!(one[0].labels[..12], PINNED_LABELS);
 }
 
+#[test]
+fn dirichlet_predictions_run_from_undecided_to_sure() {
+    let sampler = Sampler { generator: Generator::Dirichlet, ..Sampler::random(4) };
+    let samples = sampler.draw(&TopK::ACCURACY, 400, 7).unwrap();
+    let mut surest = Vec::new();
+    for sample in &samples {
+        for row in sample.scores.values().chunks_exact(4) {
+            // Logits are logarithms of probabilities that add up to 1.
+            let p: Vec<f64> = row.iter().map(|&z| f64::from(z).exp()).collect();
+            assert!((p.iter().sum::<f64>() - 1.0).abs() < 1e-5, "{p:?}");
+            surest.push(p.into_iter().fold(0.0, f64::max));
+        }
+    }
+    surest.sort_by(f64::total_cmp);
+    let at = |share: f64| surest[(share * (surest.len() - 1) as f64) as usize];
+    assert!(at(0.05) < 0.45 && at(0.95) > 0.95, "{} {}", at(0.05), at(0.95));
+    let coverage = Coverage::of(&samples).unwrap();
+    assert!(coverage.lowest < 0.3 && coverage.highest > 0.95, "{coverage:?}");
+    let metrics: Vec<f64> = samples[..8].iter().map(|s| s.metric).collect();
+    assert_close(&metrics, &PINNED_DIRICHLET, 1e-12);
+}
+
+const PINNED_DIRICHLET: [f64; 8] =
+    [0.671875, 0.84375, 0.90625, 0.953125, 0.8125, 0.609375, 0.96875, 0.265625];
 const PINNED_METRICS: [f64; 8] =
     [0.921875, 0.953125, 0.453125, 0.390625, 0.546875, 0.953125, 0.78125, 0.3125];
 const PINNED_LABELS: [usize; 12] = [1, 0, 2, 2, 2, 0, 2, 2, 2, 1, 1, 2];

@@ -33,7 +33,9 @@ fn gradients(parameters: &Parameters, dual: Dual<Tape>) -> Vec<Vec<f32>> {
 
 #[test]
 fn fused_mlp_equals_the_composed_one() {
-    for (rows, width, hidden) in [(1, 1, 4), (7, 2, 8), (128, 1, 16), (300, 3, 16), (2500, 1, 8)] {
+    for (rows, width, hidden) in
+        [(1, 1, 4), (7, 2, 8), (128, 1, 16), (300, 3, 16), (2500, 1, 8), (4000, 1, 64)]
+    {
         let network = Network::new(width, hidden, 3).unwrap();
         let (x, d) = inputs(rows, width);
         let fused = mlp(network.parameters(), &x, &d, Tape::default()).unwrap();
@@ -41,8 +43,9 @@ fn fused_mlp_equals_the_composed_one() {
         assert_close(&wide(&host(&fused.value)), &wide(&host(&composed.value)), 1e-5);
         assert_close(&wide(&host(&fused.tangent)), &wide(&host(&composed.tangent)), 1e-5);
         let (f, c) = (gradients(network.parameters(), fused), gradients(network.parameters(), composed));
+        // f32 sums over all rows, added in another order.
         for (f, c) in f.iter().zip(&c) {
-            assert_close(&wide(f), &wide(c), 1e-5);
+            assert_close(&wide(f), &wide(c), 1e-5 * (1.0 + rows as f64 / 1000.0));
         }
     }
 }
