@@ -21,7 +21,8 @@ bash notebooks/lab.sh [--yes] --setup
     Sets up what is missing, no more.
 
   --yes         says yes to what is asked otherwise: a download by rustup, an installation by sudo apt-get
-  --in-place    also replaces notebooks/NAME.ipynb by its executed copy if it passed, to be committed
+  --in-place    also replaces notebooks/NAME.ipynb by its executed copy if it passed, to be committed, and
+                notebooks/figures/NAME.png by the picture of its cell with the tag figure:NAME
 
 Set-up needs Rust (cargo) and Python 3.10 or later; $PYTHON chooses another python3. It installs, once:
   notebooks/.venv                JupyterLab and nbconvert, versions in notebooks/lab/requirements.txt (240 MB)

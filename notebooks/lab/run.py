@@ -1,6 +1,7 @@
 """Executes notebooks without a browser and checks what came out; called by `lab.sh --run`."""
 
 import argparse
+import base64
 import signal
 import sys
 import time
@@ -15,6 +16,7 @@ import check
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent
 OUT = NOTEBOOKS / "out"
+FIGURES = NOTEBOOKS / "figures"
 
 
 def execute(notebook, timeout):
@@ -57,6 +59,14 @@ def write(path, text):
     new.replace(path)
 
 
+def figures(notebook):
+    """Yields the name and the PNG of each cell tagged `figure:NAME`: pictures that the README shows."""
+    for cell in notebook.cells:
+        names = [tag.split(":", 1)[1] for tag in cell.metadata.get("tags", []) if tag.startswith("figure:")]
+        pictures = [output.data["image/png"] for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
+        yield from zip(names, map(base64.b64decode, pictures))
+
+
 def run(path, in_place, timeout):
     """Executes one notebook; returns whether it ran to its end."""
     print(path.stem, flush=True)
@@ -76,6 +86,9 @@ def run(path, in_place, timeout):
         print(f"{path.name}: {message}", file=sys.stderr)
     if in_place and not found:
         write(path, text)
+        for name, png in figures(notebook):
+            FIGURES.mkdir(exist_ok=True)
+            (FIGURES / f"{name}.png").write_bytes(png)
     state = "FAILED" if found else "ok"
     print(f"{path.stem}: {state} after {time.monotonic() - began:.1f} s, see {OUT / path.stem}.html", flush=True)
     return not found

@@ -219,9 +219,8 @@ impl Classify {
             }
         };
         let candidates = self.candidates(&task, setting, metric.as_ref(), seed)?;
-        let scores =
-            |loss: &Box<dyn Loss>| self.grid.iter().map(|&rate| score(loss.as_ref(), rate)).collect();
-        candidates.iter().map(scores).collect()
+        let curve = |loss: &dyn Loss| self.grid.iter().map(|&rate| score(loss, rate)).collect();
+        candidates.iter().map(|loss| curve(loss.as_ref())).collect()
     }
 
     /// A long-tailed part is small: its epochs are doubled, for every loss.

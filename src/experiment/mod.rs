@@ -229,7 +229,7 @@ impl Results {
                 [
                     format!("{:+.2} ± {:.2}", 100.0 * paired.mean, 100.0 * paired.sd),
                     format!("{}/{}", paired.wins, paired.pairs),
-                    format!("{:.3}", paired.p),
+                    if paired.p < 0.001 { "< 0.001".to_string() } else { format!("{:.3}", paired.p) },
                 ]
             };
             let row =

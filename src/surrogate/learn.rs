@@ -242,7 +242,8 @@ impl Run {
         let network = Network::new(options.input.width(), options.hidden, options.seed)?;
         let mut network = network.with_output_bias(options.output_bias)?;
         // A fresh network ranks forwards or backwards by chance, and perfectly backwards is a
-        // stationary point of the correlation: turn it round before it settles there.
+        // stationary point of the correlation: turn it round before it settles there. Around a
+        // bias of 0 the absolute value undoes that; then the penalty moves it on.
         if agreement(&network, metric, held_out)? < 0.0 {
             network = network.flipped()?;
         }
