@@ -12,7 +12,7 @@ use reloss::loss::CrossEntropy;
 use reloss::sampler::Sampler;
 use reloss::surrogate::Learn;
 use reloss::task::Train;
-use reloss::Result;
+use reloss::{Error, Result};
 
 /// Learn a differentiable loss for a metric, and train with it.
 #[derive(Parser)]
@@ -47,6 +47,32 @@ struct ClassifyArguments {
     setting: Option<String>,
 }
 
+impl ClassifyArguments {
+    /// What is asked for.
+    fn comparison(&self) -> Result<Classify> {
+        let all = Classify::default();
+        let end = self.seed.checked_add(self.seeds).filter(|_| self.seeds > 0);
+        let refuse = |name, reason| Err(Error::Parameter { name, reason });
+        let Some(end) = end else {
+            return refuse("seeds", format!("{} from {} on are no seeds", self.seeds, self.seed));
+        };
+        let wanted =
+            |s: &&Setting| self.setting.as_ref().is_none_or(|wanted| s.name().contains(wanted.as_str()));
+        let settings: Vec<Setting> = all.settings.iter().filter(wanted).copied().collect();
+        if settings.is_empty() {
+            let names: Vec<String> = all.settings.iter().map(Setting::name).collect();
+            return refuse("setting", format!("no regime has it in its name: {}", names.join(", ")));
+        }
+        Ok(Classify { seeds: (self.seed..end).collect(), settings, ..all })
+    }
+
+    /// The command that makes these results.
+    fn command(&self) -> String {
+        let setting = self.setting.as_ref().map_or(String::new(), |s| format!(" --setting '{s}'"));
+        format!("cargo run --release -- classify --seeds {} --seed {}{setting}", self.seeds, self.seed)
+    }
+}
+
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Classify(arguments) => classify(&arguments),
@@ -61,22 +87,14 @@ fn main() -> ExitCode {
 }
 
 fn classify(arguments: &ClassifyArguments) -> Result<()> {
+    let comparison = arguments.comparison()?;
     create_folder(&arguments.out)?;
     let data = Dataset::digits()?;
-    let mut comparison = Classify {
-        seeds: (arguments.seed..arguments.seed + arguments.seeds).collect(),
-        ..Classify::default()
-    };
-    if let Some(wanted) = &arguments.setting {
-        comparison.settings.retain(|s| s.name().contains(wanted.as_str()));
-    }
     show_one(&data, &comparison, arguments)?;
 
     let path = arguments.out.join("classify.csv");
     let done = if arguments.resume && path.exists() { Results::load(&path)? } else { Results::default() };
-    let command =
-        format!("cargo run --release -- classify --seeds {} --seed {}", arguments.seeds, arguments.seed);
-    let results = comparison.run(&data, done, Some(&path), &command)?;
+    let results = comparison.run(&data, done, Some(&path), &arguments.command())?;
     let table = Table::new(
         results.summary("cross_entropy")?,
         "test metric, mean ± sd over seeds; paired differences",

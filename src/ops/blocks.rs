@@ -45,23 +45,80 @@ impl Block {
     }
 }
 
-/// All rows in order, in full blocks without nodes.
-pub(super) fn plain(rows: usize) -> Vec<Block> {
-    let starts = (0..rows).step_by(BLOCK);
-    starts.map(|start| Block { rows: start..(start + BLOCK).min(rows), nodes: None }).collect()
+/// The inputs of a network in the order and the blocks in which they go through it.
+pub(super) struct Plan {
+    /// How many numbers an input has.
+    pub(super) width: usize,
+    pub(super) blocks: Vec<Block>,
+    /// The caller's row at each place.
+    order: Vec<usize>,
+    /// (rows, width), in this order.
+    pub(super) x: Vec<f32>,
+    pub(super) direction: Vec<f32>,
 }
 
-/// The rows from the smallest to the largest input; equal ones keep their order.
-pub(super) fn ascending(x: &[f32]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..x.len()).collect();
-    order.par_sort_unstable_by(|&a, &b| x[a].total_cmp(&x[b]).then(a.cmp(&b)));
-    order
+impl Plan {
+    /// All rows as they come, in full blocks without nodes.
+    pub(super) fn plain(x: &[f32], direction: &[f32], width: usize) -> Self {
+        let rows = x.len() / width;
+        let block = |start: usize| Block { rows: start..(start + BLOCK).min(rows), nodes: None };
+        Self {
+            width,
+            blocks: (0..rows).step_by(BLOCK).map(block).collect(),
+            order: (0..rows).collect(),
+            x: x.to_vec(),
+            direction: direction.to_vec(),
+        }
+    }
+
+    /// Inputs of one number, ascending, with nodes where the first layer is smooth over enough rows.
+    pub(super) fn smooth(x: &[f32], direction: &[f32], weight: &[f32], bias: &[f32]) -> Self {
+        let mut order: Vec<usize> = (0..x.len()).collect();
+        order.par_sort_unstable_by(|&a, &b| x[a].total_cmp(&x[b]).then(a.cmp(&b)));
+        let sorted = |values: &[f32]| order.iter().map(|&row| values[row]).collect::<Vec<_>>();
+        let (x, direction) = (sorted(x), sorted(direction));
+        let block = |(rows, smooth): (Range<usize>, bool)| {
+            let nodes = smooth.then(|| Nodes::new(&x[rows.clone()], &direction[rows.clone()]));
+            Block { rows, nodes }
+        };
+        let blocks = stretches(&x, weight, bias).into_par_iter().map(block).collect();
+        Self { width: 1, blocks, order, x, direction }
+    }
+
+    /// How many inputs.
+    pub(super) fn rows(&self) -> usize {
+        self.order.len()
+    }
+
+    /// From (value rows, tangent rows) of each block to two columns in the caller's order.
+    pub(super) fn unstack(&self, stacked: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let (mut value, mut tangent) = (vec![0.0; self.order.len()], vec![0.0; self.order.len()]);
+        for Block { rows, .. } in &self.blocks {
+            let here = &stacked[2 * rows.start..2 * rows.end];
+            for (place, &row) in self.order[rows.clone()].iter().enumerate() {
+                value[row] = here[place];
+                tangent[row] = here[rows.len() + place];
+            }
+        }
+        (value, tangent)
+    }
+
+    /// The inverse of [`Plan::unstack`].
+    pub(super) fn stack(&self, value: &[f32], tangent: &[f32]) -> Vec<f32> {
+        let mut stacked = Vec::with_capacity(2 * self.order.len());
+        for Block { rows, .. } in &self.blocks {
+            for column in [value, tangent] {
+                stacked.extend(self.order[rows.clone()].iter().map(|&row| column[row]));
+            }
+        }
+        stacked
+    }
 }
 
-/// Blocks of ascending inputs, with nodes where the first layer is smooth over enough rows.
-pub(super) fn smooth(x: &[f32], direction: &[f32], weight: &[f32], bias: &[f32]) -> Vec<Block> {
-    let mut kinks: Vec<f32> =
-        weight.iter().zip(bias).map(|(w, b)| -b / w).filter(|k| k.is_finite()).collect();
+/// Cuts ascending inputs into blocks; says of each whether it is smooth and long enough for nodes.
+fn stretches(x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<(Range<usize>, bool)> {
+    let kinks = weight.iter().zip(bias).map(|(w, b)| -b / w);
+    let mut kinks: Vec<f32> = kinks.filter(|k| k.is_finite()).collect();
     kinks.sort_unstable_by(f32::total_cmp);
     let widest = weight.iter().fold(0.0, |widest: f32, w| widest.max(w.abs())).recip();
 
@@ -80,11 +137,7 @@ pub(super) fn smooth(x: &[f32], direction: &[f32], weight: &[f32], bias: &[f32])
         }
         start = end;
     }
-    let block = |(rows, smooth): (Range<usize>, bool)| {
-        let nodes = smooth.then(|| Nodes::new(&x[rows.clone()], &direction[rows.clone()]));
-        Block { rows, nodes }
-    };
-    stretches.into_par_iter().map(block).collect()
+    stretches
 }
 
 impl Nodes {
@@ -140,7 +193,7 @@ mod tests {
     fn blocks_cover_the_rows_and_hold_no_kink_between_nodes() {
         let x: Vec<f32> = (0..1000).map(|i| (i as f32 / 500.0 - 1.0).powi(3)).collect();
         let (weight, bias) = ([2.0, -0.5, 0.0], [0.2, 0.1, 1.0]);
-        let blocks = smooth(&x, &x, &weight, &bias);
+        let blocks = Plan::smooth(&x, &x, &weight, &bias).blocks;
         let mut next = 0;
         for block in &blocks {
             assert_eq!(block.rows.start, next);
@@ -161,7 +214,7 @@ mod tests {
     #[test]
     fn equal_and_extreme_inputs_are_blocks_too() {
         for x in [vec![0.5; 300], vec![-f32::MAX, 0.0, f32::MAX], vec![1.0]] {
-            let blocks = smooth(&x, &x, &[1.0], &[0.0]);
+            let blocks = Plan::smooth(&x, &x, &[1.0], &[0.0]).blocks;
             assert_eq!(blocks.iter().map(|b| b.rows.len()).sum::<usize>(), x.len());
             for nodes in blocks.iter().filter_map(|b| b.nodes.as_ref()) {
                 assert!(nodes.value.iter().chain(&nodes.x).all(|v| v.is_finite()));

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use dfdx::prelude::*;
 use rayon::prelude::*;
 
-use super::blocks::{self, Block, Nodes, NODES};
+use super::blocks::{Block, Nodes, Plan, NODES};
 use super::dual::Dual;
 use super::fast_math::exp;
 use super::gemm::{product, Factor, Into};
@@ -62,16 +62,11 @@ impl Layers {
     /// The inputs in the order and the blocks they go through the network.
     fn plan(&self, x: &[f32], direction: &[f32]) -> Plan {
         let width = self.sizes[0].1;
-        if width != 1 || self.depth() < 2 {
-            let order = (0..x.len() / width).collect::<Vec<_>>();
-            let blocks = blocks::plain(order.len());
-            return Plan { width, blocks, order, x: x.to_vec(), direction: direction.to_vec() };
+        if width == 1 && self.depth() > 1 {
+            Plan::smooth(x, direction, &self.weights[0], &self.biases[0])
+        } else {
+            Plan::plain(x, direction, width)
         }
-        let order = blocks::ascending(x);
-        let sorted = |values: &[f32]| order.iter().map(|&row| values[row]).collect::<Vec<_>>();
-        let (x, direction) = (sorted(x), sorted(direction));
-        let blocks = blocks::smooth(&x, &direction, &self.weights[0], &self.biases[0]);
-        Plan { width, blocks, order, x, direction }
     }
 
     /// Gradients of all layers in one list: weight, bias, weight, bias, …
@@ -289,42 +284,6 @@ impl Drop for Pooled {
     }
 }
 
-/// The inputs, row-major, in the order and the blocks in which they go through the network.
-struct Plan {
-    width: usize,
-    blocks: Vec<Block>,
-    /// The caller's row at each place.
-    order: Vec<usize>,
-    x: Vec<f32>,
-    direction: Vec<f32>,
-}
-
-impl Plan {
-    /// From (value rows, tangent rows) of each block to two columns in the caller's order.
-    fn unstack(&self, stacked: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        let (mut value, mut tangent) = (vec![0.0; self.order.len()], vec![0.0; self.order.len()]);
-        for Block { rows, .. } in &self.blocks {
-            let here = &stacked[2 * rows.start..2 * rows.end];
-            for (place, &row) in self.order[rows.clone()].iter().enumerate() {
-                value[row] = here[place];
-                tangent[row] = here[rows.len() + place];
-            }
-        }
-        (value, tangent)
-    }
-
-    /// The inverse of [`Plan::unstack`].
-    fn stack(&self, value: &[f32], tangent: &[f32]) -> Vec<f32> {
-        let mut stacked = Vec::with_capacity(2 * self.order.len());
-        for Block { rows, .. } in &self.blocks {
-            for column in [value, tangent] {
-                stacked.extend(self.order[rows.clone()].iter().map(|&row| column[row]));
-            }
-        }
-        stacked
-    }
-}
-
 /// Cuts a slice into consecutive pieces of these lengths.
 fn pieces(slice: &mut [f32], lengths: impl Iterator<Item = usize>) -> Vec<&mut [f32]> {
     let mut rest = slice;
@@ -341,7 +300,7 @@ fn pieces(slice: &mut [f32], lengths: impl Iterator<Item = usize>) -> Vec<&mut [
 fn forward(layers: &Layers, plan: &Plan) -> (Vec<f32>, Pooled) {
     let lengths = || plan.blocks.iter().map(|block| layers.saved(block));
     let mut saved = Pooled::new(lengths().sum());
-    let mut out = vec![0.0; 2 * plan.order.len()];
+    let mut out = vec![0.0; 2 * plan.rows()];
     let outs = pieces(&mut out, plan.blocks.iter().map(|block| 2 * block.rows.len()));
     let work = plan.blocks.par_iter().zip(pieces(&mut saved.0, lengths())).zip(outs);
     work.for_each_init(Scratch::default, |scratch, ((block, saved), out)| {
