@@ -9,14 +9,18 @@ pub mod composed;
 mod fused;
 mod kernel;
 mod network;
+mod permutahedron;
 mod real;
 mod relaxation;
 mod row;
+mod unimodal;
 
 pub use network::Network;
+pub use permutahedron::{isotonic_decreasing, Permutahedron, Regularization};
 #[cfg(test)]
 pub(crate) use real::normal_cdf_exact;
 pub use relaxation::Relaxation;
+pub use unimodal::{Unimodal, Unimodality};
 
 #[cfg(not(feature = "cuda"))]
 pub(crate) use fused::{apply, RowOp};

@@ -2,7 +2,10 @@
 
 use dfdx::prelude::*;
 use proptest::prelude::*;
-use reloss::correlation::{pearson, pearson_gradient, soft_spearman, soft_spearman_composed, spearman};
+use reloss::correlation::{
+    kendall_tau_b, kendall_tau_c, pearson, pearson_gradient, soft_spearman, soft_spearman_composed, somers_d,
+    spearman, weighted_tau, Combine, WeightedTau,
+};
 use reloss::rank::{rank, Ties};
 use reloss::sort::{Network, Relaxation, SoftSort};
 use reloss::{Dev, Error, Matrix, Scalar, Tape};
@@ -201,4 +204,78 @@ proptest! {
         let squashed: Vec<f64> = x.iter().map(|v| v.cbrt()).collect();
         prop_assert_eq!(spearman(&squashed, &y).unwrap(), spearman(&x, &y).unwrap());
     }
+}
+
+/// Concordant minus discordant pairs, and pairs told apart by each side, by looking at every pair.
+fn every_pair(x: &[f64], y: &[f64], weight: impl Fn(usize, usize) -> f64) -> (f64, f64, f64) {
+    let sign = |a: f64, b: f64| f64::from(i8::from(a > b) - i8::from(a < b));
+    let (mut balance, mut by_x, mut by_y) = (0.0, 0.0, 0.0);
+    for i in 0..x.len() {
+        for j in 0..i {
+            let (sx, sy, w) = (sign(x[i], x[j]), sign(y[i], y[j]), weight(i, j));
+            balance += w * sx * sy;
+            by_x += w * sx * sx;
+            by_y += w * sy * sy;
+        }
+    }
+    (balance, by_x, by_y)
+}
+
+fn distinct(x: &[f64]) -> f64 {
+    let mut x = x.to_vec();
+    x.sort_unstable_by(f64::total_cmp);
+    x.dedup();
+    x.len() as f64
+}
+
+#[test]
+fn counting_by_merging_equals_counting_every_pair() {
+    for n in [2, 3, 7, 16, 45, 130] {
+        for levels in [2.0, 5.0, 1e6] {
+            // Few levels make many ties.
+            let coarse = |seed| scattered(n, seed).iter().map(|v| (v * levels / 4.0).round()).collect();
+            let (x, y): (Vec<f64>, Vec<f64>) = (coarse(1), coarse(2));
+            let (balance, by_x, by_y) = every_pair(&x, &y, |_, _| 1.0);
+            if by_x == 0.0 || by_y == 0.0 {
+                assert!(matches!(kendall_tau_b(&x, &y), Err(Error::Undefined { .. })));
+                continue;
+            }
+            let (n, m) = (n as f64, distinct(&x).min(distinct(&y)));
+            let tau_c = 2.0 * balance * m / (n * n * (m - 1.0));
+            let expected = [balance / (by_x * by_y).sqrt(), tau_c, balance / by_x];
+            let got = [kendall_tau_b(&x, &y), kendall_tau_c(&x, &y), somers_d(&x, &y)].map(Result::unwrap);
+            assert_close(&got, &expected, 1e-12);
+
+            for combine in [Combine::Sum, Combine::Product] {
+                let w = |i: usize| 1.0 / (1.0 + i as f64);
+                let weight = |i, j| if combine == Combine::Sum { w(i) + w(j) } else { w(i) * w(j) };
+                let (balance, by_x, by_y) = every_pair(&x, &y, weight);
+                let got = weighted_tau(&x, &y, WeightedTau::ByPlace, combine).unwrap();
+                assert_close(&[got], &[balance / (by_x * by_y).sqrt()], 1e-12);
+            }
+        }
+    }
+}
+
+#[test]
+fn pair_counts_refuse_what_they_cannot_count() {
+    let each = |x: &[f64], y: &[f64]| {
+        [
+            kendall_tau_b(x, y),
+            kendall_tau_c(x, y),
+            somers_d(x, y),
+            weighted_tau(x, y, WeightedTau::Both, Combine::Sum),
+        ]
+    };
+    for result in each(&[1.0], &[1.0]).into_iter().chain(each(&[1.0, 1.0], &[1.0, 2.0])) {
+        assert!(matches!(result, Err(Error::Undefined { .. })), "{result:?}");
+    }
+    for result in each(&[1.0, 2.0], &[1.0]) {
+        assert!(matches!(result, Err(Error::Shape { .. })), "{result:?}");
+    }
+    for result in each(&[1.0, f64::NAN], &[1.0, 2.0]) {
+        assert!(matches!(result, Err(Error::NotFinite { index: 1, .. })), "{result:?}");
+    }
+    // A constant dependent side has Somers' D 0: of the pairs x tells apart none agrees.
+    assert_eq!(somers_d(&[1.0, 2.0], &[3.0, 3.0]).unwrap(), 0.0);
 }

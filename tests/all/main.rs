@@ -1,10 +1,14 @@
 //! All integration tests in one binary: one link, one run.
 
+#[cfg(feature = "cli")]
+mod cli;
+mod conformance;
 mod correlation;
 mod data;
 mod display;
 mod experiment;
 mod layering;
+mod methods;
 mod metric;
 mod ops;
 mod sort;

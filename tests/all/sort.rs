@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::{assert_close, wide};
 
 const NETWORKS: [Network; 2] = [Network::Bitonic, Network::OddEven];
-const SIZES: [usize; 8] = [1, 2, 3, 5, 8, 13, 16, 33];
+pub const SIZES: [usize; 8] = [1, 2, 3, 5, 8, 13, 16, 33];
 
 /// Values without structure, the same at every call.
 pub fn scattered(n: usize, seed: u64) -> Vec<f64> {
@@ -187,7 +187,7 @@ fn swaps_are_monotone_where_claimed() {
 }
 
 /// Central differences of Σ cotangent·f(x).
-fn differences(x: &[f64], cotangent: &[f64], f: impl Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
+pub fn differences(x: &[f64], cotangent: &[f64], f: impl Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
     let h = 1e-6;
     let total = |x: &[f64]| -> f64 { f(x).iter().zip(cotangent).map(|(y, g)| y * g).sum() };
     let mut moved = x.to_vec();

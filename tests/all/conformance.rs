@@ -1,0 +1,246 @@
+//! Cases gathered from other libraries: inputs, what those libraries give, and how closely to agree.
+//!
+//! `cargo test --release conformance` runs the committed cases; with `RELOSS_CONFORMANCE=FILE` it runs the cases of
+//! another file of the same form instead. Failing ids are printed with got and expected.
+
+use reloss::correlation::{
+    kendall_tau_b, kendall_tau_c, pearson, pearson_gradient, somers_d, spearman, weighted_tau, Combine,
+    WeightedTau,
+};
+use reloss::rank::{rank, Ties};
+use reloss::sort::{
+    isotonic_decreasing, Network, Permutahedron, Regularization, Relaxation, SoftSort, Unimodal, Unimodality,
+};
+use serde_json::{json, Value};
+
+use crate::sort::numbers;
+
+type Outcome = Result<Value, String>;
+
+#[test]
+fn conformance() {
+    let text = match std::env::var("RELOSS_CONFORMANCE") {
+        Ok(path) => std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}")),
+        Err(_) => include_str!("../golden/conformance.json").to_string(),
+    };
+    let file: Value = serde_json::from_str(&text).unwrap();
+    let cases = file["cases"].as_array().unwrap();
+    let mut failed = 0;
+    for case in cases {
+        if let Err(reason) = check(case) {
+            failed += 1;
+            println!("FAILED {}: {reason}", case["id"]);
+        }
+    }
+    println!("{} passed, {failed} failed", cases.len() - failed);
+    assert!(!cases.is_empty() && failed == 0, "{failed} of {} cases failed", cases.len());
+}
+
+fn check(case: &Value) -> Result<(), String> {
+    let tolerance = case["tolerance"].as_f64().ok_or("no tolerance")?;
+    match (evaluate(case), &case["expected"]) {
+        // Undefined there, an error here.
+        (Err(_), Value::Null) => Ok(()),
+        (Ok(got), expected) if agree(&got, expected, tolerance) => Ok(()),
+        (Ok(got), expected) => Err(format!("got {got}, expected {expected} within {tolerance:e}")),
+        (Err(error), expected) => Err(format!("{error}; expected {expected}")),
+    }
+}
+
+/// Whether all that is expected is there and within the tolerance, relative above 1.
+fn agree(got: &Value, expected: &Value, tolerance: f64) -> bool {
+    match (got, expected) {
+        (Value::Array(got), Value::Array(expected)) => {
+            got.len() == expected.len() && got.iter().zip(expected).all(|(g, e)| agree(g, e, tolerance))
+        }
+        (Value::Object(got), Value::Object(expected)) => {
+            expected.iter().all(|(key, e)| got.get(key).is_some_and(|g| agree(g, e, tolerance)))
+        }
+        // Jacobians are computed always, not always expected.
+        (Value::Object(got), Value::Array(_)) => {
+            got.get("value").is_some_and(|g| agree(g, expected, tolerance))
+        }
+        _ => match (got.as_f64(), expected.as_f64()) {
+            (Some(g), Some(e)) => (g - e).abs() <= tolerance * e.abs().max(1.0),
+            _ => false,
+        },
+    }
+}
+
+fn evaluate(case: &Value) -> Outcome {
+    let (params, inputs) = (&case["params"], &case["inputs"]);
+    match case["function"].as_str().unwrap_or_default() {
+        "diffsort" => networks(params, inputs),
+        "network_size" => Ok(network_size(inputs["n"].as_u64().ok_or("no n")? as usize)),
+        "soft_rank" => project(params, inputs, Permutahedron::ranks, Permutahedron::ranks_gradient, 1.0),
+        "soft_sort" => project(params, inputs, Permutahedron::sorted, Permutahedron::sorted_gradient, -1.0),
+        "isotonic_decreasing" => show(isotonic_decreasing(&numbers(&inputs["y"]))),
+        "neuralsort_matrix" => unimodal(Unimodality::NeuralSort, params, inputs),
+        "softsort_matrix" => unimodal(Unimodality::SoftSort, params, inputs),
+        "rankdata" => show(rank(&numbers(&inputs["x"]), ties(params)?)),
+        "pearson" => pair(inputs, pearson),
+        "spearman" => pair(inputs, spearman),
+        "kendall_tau_b" => pair(inputs, kendall_tau_b),
+        "kendall_tau_c" => pair(inputs, kendall_tau_c),
+        "weighted_tau" => pair(inputs, |x, y| weighted(params, x, y)),
+        "somers_d" => somers(inputs),
+        "diffsort_spearman" => diffsort_spearman(params, inputs).map(|(value, _)| value),
+        "diffsort_spearman_grad" => diffsort_spearman(params, inputs).map(|(_, gradient)| gradient),
+        "soft_spearman_grad" => soft_spearman_gradient(params, inputs),
+        other => Err(format!("no function here answers to `{other}`")),
+    }
+}
+
+fn show<T: Into<Value>>(result: reloss::Result<T>) -> Outcome {
+    result.map(Into::into).map_err(|e| e.to_string())
+}
+
+fn number(value: &Value, name: &str) -> Result<f64, String> {
+    value[name].as_f64().ok_or_else(|| format!("no {name}"))
+}
+
+fn pair(inputs: &Value, f: impl Fn(&[f64], &[f64]) -> reloss::Result<f64>) -> Outcome {
+    show(f(&numbers(&inputs["x"]), &numbers(&inputs["y"])))
+}
+
+fn network(params: &Value) -> Result<SoftSort, String> {
+    let network = match params["network"].as_str() {
+        Some("bitonic") => Network::Bitonic,
+        Some("odd_even") => Network::OddEven,
+        other => return Err(format!("network {other:?}")),
+    };
+    let relaxation = match params["distribution"].as_str() {
+        Some("logistic") => Relaxation::Logistic,
+        Some("logistic_phi") => Relaxation::LogisticArt { lambda: number(params, "art_lambda")? },
+        Some("gaussian") => Relaxation::Gaussian,
+        Some("reciprocal") => Relaxation::Reciprocal,
+        Some("cauchy") => Relaxation::Cauchy,
+        Some("optimal") => Relaxation::Optimal,
+        other => return Err(format!("distribution {other:?}")),
+    };
+    Ok(SoftSort { network, relaxation, steepness: number(params, "steepness")? })
+}
+
+fn rows(values: &[f64], n: usize) -> Value {
+    values.chunks(n.max(1)).collect::<Vec<_>>().into()
+}
+
+fn networks(params: &Value, inputs: &Value) -> Outcome {
+    let soft = network(params)?;
+    let (mut sorted, mut permutation, mut ranks) = (vec![], vec![], vec![]);
+    for row in inputs["values"].as_array().ok_or("no values")? {
+        let values = numbers(row);
+        let text = |e: reloss::Error| e.to_string();
+        sorted.push(soft.sorted(&values).map_err(text)?);
+        permutation.push(rows(&soft.permutation(&values).map_err(text)?, values.len()));
+        // Theirs count from 0.
+        let from_1 = soft.ranks(&values).map_err(text)?;
+        ranks.push(from_1.into_iter().map(|r| r - 1.0).collect::<Vec<_>>());
+    }
+    Ok(json!({ "sorted": sorted, "permutation": permutation, "soft_rank0": ranks }))
+}
+
+fn network_size(n: usize) -> Value {
+    json!({
+        "bitonic_layers": Network::Bitonic.depth(n),
+        "bitonic_comparators": Network::Bitonic.comparators(n),
+        "odd_even_layers": Network::OddEven.depth(n),
+        "odd_even_comparators": Network::OddEven.comparators(n),
+    })
+}
+
+fn permutahedron(params: &Value) -> Result<Permutahedron, String> {
+    let regularization = match params["regularization"].as_str() {
+        Some("l2") => Regularization::Quadratic,
+        Some("kl") => Regularization::Entropic,
+        other => return Err(format!("regularization {other:?}")),
+    };
+    Ok(Permutahedron { regularization, strength: number(params, "strength")? })
+}
+
+type Value1 = fn(&Permutahedron, &[f64]) -> reloss::Result<Vec<f64>>;
+type Gradient1 = fn(&Permutahedron, &[f64], &[f64]) -> reloss::Result<Vec<f64>>;
+
+/// Descending is ascending of the negated values; `back` turns the results round.
+fn project(params: &Value, inputs: &Value, value: Value1, gradient: Gradient1, back: f64) -> Outcome {
+    let soft = permutahedron(params)?;
+    let (sign, back) = if params["direction"] == "DESCENDING" { (-1.0, back) } else { (1.0, 1.0) };
+    let values: Vec<f64> = numbers(&inputs["values"]).iter().map(|v| sign * v).collect();
+    let text = |e: reloss::Error| e.to_string();
+    let scaled = |list: Vec<f64>, factor: f64| list.into_iter().map(|v| factor * v).collect::<Vec<_>>();
+    let out = scaled(value(&soft, &values).map_err(text)?, back);
+    let row = |i: usize| {
+        let unit: Vec<f64> = (0..values.len()).map(|j| f64::from(u8::from(i == j))).collect();
+        gradient(&soft, &values, &unit).map(|row| scaled(row, back * sign)).map_err(text)
+    };
+    let jacobian: Vec<Vec<f64>> = (0..values.len()).map(row).collect::<Result<_, _>>()?;
+    Ok(json!({ "value": out, "jacobian": jacobian }))
+}
+
+/// Theirs has places as rows, from the largest: ours transposed, columns reversed.
+fn unimodal(unimodality: Unimodality, params: &Value, inputs: &Value) -> Outcome {
+    let soft = Unimodal { unimodality, temperature: number(params, "tau")? };
+    let values = numbers(&inputs["values"]);
+    let n = values.len();
+    let p = soft.permutation(&values).map_err(|e| e.to_string())?;
+    let theirs: Vec<f64> = (0..n * n).map(|i| p[i % n * n + (n - 1 - i / n)]).collect();
+    Ok(rows(&theirs, n))
+}
+
+fn ties(params: &Value) -> Result<Ties, String> {
+    match params["method"].as_str() {
+        Some("average") => Ok(Ties::Average),
+        Some("min") => Ok(Ties::Min),
+        Some("max") => Ok(Ties::Max),
+        Some("dense") => Ok(Ties::Dense),
+        Some("ordinal") => Ok(Ties::Ordinal),
+        other => Err(format!("method {other:?}")),
+    }
+}
+
+/// SciPy's `rank`: true (also where it is not given) for both, null for by x, false for by place.
+fn weighted(params: &Value, x: &[f64], y: &[f64]) -> reloss::Result<f64> {
+    let ranks = match params.get("rank") {
+        None | Some(Value::Bool(true)) => WeightedTau::Both,
+        Some(Value::Bool(false)) => WeightedTau::ByPlace,
+        Some(_) => WeightedTau::ByX,
+    };
+    let combine = if params["additive"] == false { Combine::Product } else { Combine::Sum };
+    weighted_tau(x, y, ranks, combine)
+}
+
+/// Of two lists, or of a contingency table with x down and y across.
+fn somers(inputs: &Value) -> Outcome {
+    let Some(table) = inputs["table"].as_array() else { return pair(inputs, somers_d) };
+    let (mut x, mut y) = (vec![], vec![]);
+    for (i, row) in table.iter().enumerate() {
+        for (j, count) in numbers(row).into_iter().enumerate() {
+            x.extend(vec![i as f64; count as usize]);
+            y.extend(vec![j as f64; count as usize]);
+        }
+    }
+    show(somers_d(&x, &y))
+}
+
+/// The released code's correlation: soft ranks of what is predicted, as it is, against exact ranks.
+fn diffsort_spearman(params: &Value, inputs: &Value) -> Result<(Value, Value), String> {
+    let (pred, target) = (numbers(&inputs["pred"]), numbers(&inputs["target"]));
+    let soft = network(params)?;
+    let both = || {
+        let (soft_ranks, exact) = (soft.ranks(&pred)?, rank(&target, Ties::Average)?);
+        let on_ranks = pearson_gradient(&soft_ranks, &exact)?;
+        Ok((pearson(&soft_ranks, &exact)?.into(), soft.ranks_gradient(&pred, &on_ranks)?.into()))
+    };
+    both().map_err(|e: reloss::Error| e.to_string())
+}
+
+/// torchsort's example: soft ranks on both sides.
+fn soft_spearman_gradient(params: &Value, inputs: &Value) -> Outcome {
+    let (pred, target) = (numbers(&inputs["pred"]), numbers(&inputs["target"]));
+    let soft = permutahedron(params)?;
+    let both = || {
+        let on_ranks = pearson_gradient(&soft.ranks(&pred)?, &soft.ranks(&target)?)?;
+        soft.ranks_gradient(&pred, &on_ranks)
+    };
+    show(both())
+}
