@@ -71,7 +71,7 @@ pub fn rank(values: &[f64], ties: Ties) -> Result<Vec<f64>> {
 
 /// Differentiable 1-based ranks of every row, smallest value near 1.
 ///
-/// Rank i is Σ_j j·P\[i, j\] with `sort(x) = x @ P`; the ranks of a row sum to n(n + 1)/2. P is never formed: the
+/// By a network, rank i is Σ_j j·P\[i, j\] with `sort(x) = x @ P`, and the ranks of a row sum to n(n + 1)/2. P is never formed: the
 /// places 1..n go back through the network's swap weights, in time and memory of the comparators. One operation on
 /// the tape; rows are independent of each other, and of the number of threads. One value has rank 1 and gradient 0.
 ///
@@ -102,7 +102,7 @@ pub fn soft_rank<T: Tape<f32, Dev>>(x: Matrix<T>, soft: &SoftSort) -> Result<Mat
     let shape = *x.shape();
     soft.check("soft_rank", shape)?;
     #[cfg(not(feature = "cuda"))]
-    return sort::apply("soft_rank", sort::NetworkOp::ranks(soft, shape.1), x, shape);
+    return sort::apply_soft("soft_rank", soft, sort::Output::Ranks, x, shape);
     #[cfg(feature = "cuda")]
-    return sort::composed::soft_rank(x, soft);
+    return sort::composed::soft_rank(x, soft.network()?);
 }

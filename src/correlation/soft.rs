@@ -5,7 +5,7 @@ use dfdx::prelude::{HasShape, Tape};
 use super::{centred, constant, direction, dot, gradient, mean, norm, too_few};
 use crate::error::{check_finite, Error, Result};
 use crate::rank::{rank, Ties};
-use crate::sort::{self, SoftSort};
+use crate::sort::{self, SoftSort, SortingNetwork};
 use crate::{Dev, Matrix, Scalar};
 
 /// Spearman's correlation with soft ranks on one side, differentiable with respect to it.
@@ -43,7 +43,7 @@ pub fn soft_spearman<T: Tape<f32, Dev>>(x: Matrix<T>, other: &[f64], soft: &Soft
     #[cfg(not(feature = "cuda"))]
     return fused::soft_spearman(x, target, soft);
     #[cfg(feature = "cuda")]
-    return composed(x, target, soft);
+    return composed(x, target, soft.network()?);
 }
 
 /// [`soft_spearman`] made of dfdx operations, for every device.
@@ -57,18 +57,18 @@ pub fn soft_spearman<T: Tape<f32, Dev>>(x: Matrix<T>, other: &[f64], soft: &Soft
 /// # Example
 /// ```
 /// use dfdx::prelude::*;
-/// use reloss::{correlation::soft_spearman_composed, sort::SoftSort};
+/// use reloss::{correlation::soft_spearman_composed, sort::SortingNetwork};
 /// let x = reloss::Dev::default().tensor_from_vec(vec![0.1, 0.4, 0.2, 0.3], (1, 4));
-/// let rho = soft_spearman_composed(x, &[1.0, 2.0, 3.0, 4.0], &SoftSort::default())?;
+/// let rho = soft_spearman_composed(x, &[1.0, 2.0, 3.0, 4.0], &SortingNetwork::default())?;
 /// assert!((rho.array() - 0.4).abs() < 0.05);
 /// # Ok::<(), reloss::Error>(())
 /// ```
 pub fn soft_spearman_composed<T: Tape<f32, Dev>>(
     x: Matrix<T>,
     other: &[f64],
-    soft: &SoftSort,
+    soft: &SortingNetwork,
 ) -> Result<Scalar<T>> {
-    let target = Target::new(*x.shape(), other, soft)?;
+    let target = Target::new(*x.shape(), other, &(*soft).into())?;
     composed(x, target, soft)
 }
 
@@ -105,7 +105,7 @@ fn mean_and_spread(values: &[f32]) -> Result<(f64, f64)> {
     Ok((mean, spread))
 }
 
-fn composed<T: Tape<f32, Dev>>(x: Matrix<T>, target: Target, soft: &SoftSort) -> Result<Scalar<T>> {
+fn composed<T: Tape<f32, Dev>>(x: Matrix<T>, target: Target, soft: &SortingNetwork) -> Result<Scalar<T>> {
     use dfdx::prelude::*;
     let shape = *x.shape();
     mean_and_spread(&x.as_vec())?;
@@ -142,38 +142,47 @@ fn deviations<T: Tape<f32, Dev>>(x: Matrix<T>) -> Result<Deviations<T>> {
 #[cfg(not(feature = "cuda"))]
 mod fused {
     use super::*;
-    use crate::sort::{NetworkOp, RowOp};
+    use crate::sort::{ListOp, NetworkOp, Output, RowOp};
 
     pub(super) fn soft_spearman<T: Tape<f32, Dev>>(
         x: Matrix<T>,
         target: Target,
         soft: &SoftSort,
     ) -> Result<Scalar<T>> {
-        let ranks = NetworkOp::ranks(soft, target.0.len());
-        sort::apply(SOFT_SPEARMAN, SoftSpearman { ranks, target }, x, ())
+        let n = target.0.len();
+        match soft {
+            SoftSort::Network(network) => {
+                let ranks = NetworkOp::new(network, Output::Ranks, n);
+                sort::apply(SOFT_SPEARMAN, SoftSpearman { ranks, target }, x, ())
+            }
+            other => {
+                let ranks = ListOp::new(other, Output::Ranks, n);
+                sort::apply(SOFT_SPEARMAN, SoftSpearman { ranks, target }, x, ())
+            }
+        }
     }
 
-    struct SoftSpearman {
-        ranks: NetworkOp,
+    struct SoftSpearman<Op> {
+        ranks: Op,
         target: Target,
     }
 
-    struct Trace {
-        ranks: <NetworkOp as RowOp>::Trace,
+    struct Trace<Ranks> {
+        ranks: Ranks,
         standardised: Vec<f32>,
         spread: f64,
         /// dρ/d(soft ranks).
         on_ranks: Vec<f64>,
     }
 
-    impl RowOp for SoftSpearman {
-        type Trace = Trace;
+    impl<Op: RowOp> RowOp for SoftSpearman<Op> {
+        type Trace = Trace<Op::Trace>;
 
         fn work(&self) -> usize {
             self.ranks.work()
         }
 
-        fn forward(&self, row: &[f32], out: &mut [f32], with_gradient: bool) -> Result<Trace> {
+        fn forward(&self, row: &[f32], out: &mut [f32], with_gradient: bool) -> Result<Self::Trace> {
             let (mean, spread) = mean_and_spread(row)?;
             let standardised: Vec<f32> =
                 row.iter().map(|&v| ((f64::from(v) - mean) / spread) as f32).collect();
@@ -190,7 +199,7 @@ mod fused {
             Ok(Trace { ranks, standardised, spread, on_ranks })
         }
 
-        fn backward(&self, trace: Trace, cotangent: &[f32], gradient: &mut [f32]) {
+        fn backward(&self, trace: Self::Trace, cotangent: &[f32], gradient: &mut [f32]) {
             // The network's pass is linear in its cotangent: the factor from outside joins at the end, in f64.
             let Trace { ranks, standardised, spread, on_ranks } = trace;
             let on_ranks: Vec<f32> = on_ranks.iter().map(|&g| g as f32).collect();

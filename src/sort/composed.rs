@@ -6,7 +6,7 @@
 use dfdx::prelude::*;
 
 use super::network::Layer;
-use super::{Matrices, Relaxation, SoftSort};
+use super::{Matrices, Relaxation, SortingNetwork};
 use crate::error::{check_finite, Error, Result};
 use crate::ops::fast_math::{ATAN, ERFC};
 use crate::{Dev, Matrix};
@@ -22,13 +22,13 @@ use crate::{Dev, Matrix};
 /// # Example
 /// ```
 /// use dfdx::prelude::*;
-/// use reloss::sort::{composed, Relaxation, SoftSort};
+/// use reloss::sort::{composed, Relaxation, SortingNetwork};
 /// let x = reloss::Dev::default().tensor_from_vec(vec![3.0, 2.0], (1, 2));
-/// let soft = SoftSort { relaxation: Relaxation::Reciprocal, steepness: 2.0, ..SoftSort::default() };
+/// let soft = SortingNetwork { relaxation: Relaxation::Reciprocal, steepness: 2.0, ..SortingNetwork::default() };
 /// assert_eq!(composed::soft_sort(x, &soft)?.as_vec(), [2.25, 2.75]);
 /// # Ok::<(), reloss::Error>(())
 /// ```
-pub fn soft_sort<T: Tape<f32, Dev>>(x: Matrix<T>, soft: &SoftSort) -> Result<Matrix<T>> {
+pub fn soft_sort<T: Tape<f32, Dev>>(x: Matrix<T>, soft: &SortingNetwork) -> Result<Matrix<T>> {
     let (run, tape) = Run::new("soft_sort", x, soft)?;
     Ok(run.sorted.put_tape(tape))
 }
@@ -44,13 +44,13 @@ pub fn soft_sort<T: Tape<f32, Dev>>(x: Matrix<T>, soft: &SoftSort) -> Result<Mat
 /// # Example
 /// ```
 /// use dfdx::prelude::*;
-/// use reloss::sort::{composed, Relaxation, SoftSort};
+/// use reloss::sort::{composed, Relaxation, SortingNetwork};
 /// let x = reloss::Dev::default().tensor_from_vec(vec![3.0, 2.0], (1, 2));
-/// let soft = SoftSort { relaxation: Relaxation::Reciprocal, steepness: 2.0, ..SoftSort::default() };
+/// let soft = SortingNetwork { relaxation: Relaxation::Reciprocal, steepness: 2.0, ..SortingNetwork::default() };
 /// assert_eq!(composed::soft_rank(x, &soft)?.as_vec(), [1.75, 1.25]);
 /// # Ok::<(), reloss::Error>(())
 /// ```
-pub fn soft_rank<T: Tape<f32, Dev>>(x: Matrix<T>, soft: &SoftSort) -> Result<Matrix<T>> {
+pub fn soft_rank<T: Tape<f32, Dev>>(x: Matrix<T>, soft: &SortingNetwork) -> Result<Matrix<T>> {
     let (run, mut tape) = Run::new("soft_rank", x, soft)?;
     let (rows, n) = *run.sorted.shape();
     let places = (0..rows).flat_map(|_| (1..=n).map(|place| place as f32)).collect();
@@ -72,13 +72,13 @@ pub fn soft_rank<T: Tape<f32, Dev>>(x: Matrix<T>, soft: &SoftSort) -> Result<Mat
 /// # Example
 /// ```
 /// use dfdx::prelude::*;
-/// use reloss::sort::{composed, Relaxation, SoftSort};
+/// use reloss::sort::{composed, Relaxation, SortingNetwork};
 /// let x = reloss::Dev::default().tensor_from_vec(vec![3.0, 2.0], (1, 2));
-/// let soft = SoftSort { relaxation: Relaxation::Reciprocal, steepness: 2.0, ..SoftSort::default() };
+/// let soft = SortingNetwork { relaxation: Relaxation::Reciprocal, steepness: 2.0, ..SortingNetwork::default() };
 /// assert_eq!(composed::soft_permutation(x, &soft)?.as_vec(), [0.25, 0.75, 0.75, 0.25]);
 /// # Ok::<(), reloss::Error>(())
 /// ```
-pub fn soft_permutation<T: Tape<f32, Dev>>(x: Matrix<T>, soft: &SoftSort) -> Result<Matrices<T>> {
+pub fn soft_permutation<T: Tape<f32, Dev>>(x: Matrix<T>, soft: &SortingNetwork) -> Result<Matrices<T>> {
     let (run, mut tape) = Run::new("soft_permutation", x, soft)?;
     let (rows, n) = *run.sorted.shape();
     let mut inputs = Vec::with_capacity(n);
@@ -102,9 +102,9 @@ struct Run {
 }
 
 impl Run {
-    fn new<T: Tape<f32, Dev>>(op: &'static str, x: Matrix<T>, soft: &SoftSort) -> Result<(Self, T)> {
+    fn new<T: Tape<f32, Dev>>(op: &'static str, x: Matrix<T>, soft: &SortingNetwork) -> Result<(Self, T)> {
         let (rows, n) = *x.shape();
-        soft.check(op, (rows, n))?;
+        super::SoftSort::from(*soft).check(op, (rows, n))?;
         check_finite(op, &x.as_vec())?;
         let (mut sorted, mut tape) = x.split_tape();
         // A single value meets no comparator: its gradient is 0, but it is there.
@@ -181,7 +181,7 @@ fn record<S: Shape, Q: Shape, T: Tape<f32, Dev>>(
 }
 
 /// The relaxation of differences, from dfdx operations.
-fn weight<T: Tape<f32, Dev>>(tape: &mut T, x: Matrix, soft: &SoftSort) -> Result<Matrix> {
+fn weight<T: Tape<f32, Dev>>(tape: &mut T, x: Matrix, soft: &SortingNetwork) -> Result<Matrix> {
     let v = record(tape, &x, |x| x.try_mul(soft.steepness as f32))?;
     match soft.relaxation {
         Relaxation::Logistic => record(tape, &v, |v| v.try_sigmoid()),

@@ -1,230 +1,50 @@
-//! Differentiable sorting networks: soft sorts, soft ranks and soft permutations.
+//! Differentiable sorting: soft sorts, soft ranks and soft permutations.
 //!
-//! A sorting network is a fixed sequence of comparators ([`Network`]). Each hard swap becomes a mixture of both
-//! orders with a weight that depends smoothly on the difference ([`Relaxation`]); [`SoftSort`] joins the two with a
-//! steepness. A layer is then a doubly stochastic matrix with two numbers a row, and `sort(x) = x @ P` with P the
-//! product of the layers.
+//! [`SoftSort`] chooses the way. A sorting network is a fixed sequence of comparators ([`Network`]); each hard swap
+//! becomes a mixture of both orders with a weight that depends smoothly on the difference ([`Relaxation`]);
+//! [`SortingNetwork`] joins the two with a steepness. A layer is then a doubly stochastic matrix with two numbers a
+//! row, and `sort(x) = x @ P` with P the product of the layers. [`Permutahedron`], [`Unimodal`] and [`Pairwise`] do
+//! without a network.
 
 pub mod composed;
 mod fused;
 mod kernel;
+mod list;
 mod network;
+mod pairwise;
 mod permutahedron;
 mod real;
 mod relaxation;
 mod row;
+mod soft_sort;
+mod sorting_network;
 mod unimodal;
 
 pub use network::Network;
+pub use pairwise::Pairwise;
 pub use permutahedron::{isotonic_decreasing, Permutahedron, Regularization};
 #[cfg(test)]
 pub(crate) use real::normal_cdf_exact;
 pub use relaxation::Relaxation;
+pub use soft_sort::SoftSort;
+pub use sorting_network::SortingNetwork;
 pub use unimodal::{Unimodal, Unimodality};
 
 #[cfg(not(feature = "cuda"))]
 pub(crate) use fused::{apply, RowOp};
 #[cfg(not(feature = "cuda"))]
-pub(crate) use row::NetworkOp;
-use row::Output;
+pub(crate) use list::ListOp;
+#[cfg(not(feature = "cuda"))]
+pub(crate) use row::{NetworkOp, Output};
 
-use dfdx::prelude::{HasShape, NoneTape, Tape, Tensor};
-use serde::{Deserialize, Serialize};
-
-use crate::error::{check_finite, Error, Result};
+use crate::error::Result;
+#[cfg(doc)]
+use crate::Error;
 use crate::{Dev, Matrix};
+use dfdx::prelude::{HasShape, NoneTape, Tape, Tensor};
 
 /// One square matrix per row: shape (rows, n, n); `T` is its tape.
 pub type Matrices<T = NoneTape> = Tensor<(usize, usize, usize), f32, Dev, T>;
-
-/// How to soften sorting: the network, the relaxation of its comparators, and the steepness.
-///
-/// The default is what ReLoss's released code uses: bitonic, logistic with ART at λ = 0.25, steepness 5. Softness
-/// depends on the scale of the values: a difference counts only as steepness × difference.
-///
-/// The methods work in `f64` on one list, for looking at and checking; [`soft_sort`], [`soft_permutation`] and
-/// [`crate::rank::soft_rank`] do the same on tensors in `f32`.
-///
-/// # Example
-/// ```
-/// use reloss::sort::{Network, Relaxation, SoftSort};
-/// let soft = SoftSort { relaxation: Relaxation::Cauchy, ..SoftSort::default() };
-/// assert_eq!((soft.network, soft.steepness), (Network::Bitonic, 5.0));
-/// let ranks = soft.ranks(&[0.3, -1.2, 0.8])?;
-/// let rounded: Vec<f64> = ranks.iter().map(|r| (r * 100.0).round() / 100.0).collect();
-/// assert_eq!(rounded, [2.07, 1.11, 2.82]);
-/// # Ok::<(), reloss::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SoftSort {
-    /// The sorting network. Default: bitonic (released code).
-    pub network: Network,
-    /// The softening of its comparators. Default: logistic with ART, λ = 0.25 (released code).
-    pub relaxation: Relaxation,
-    /// Factor on differences, in (0, 1e12]: larger is closer to exact sorting. Default: 5 (released code).
-    pub steepness: f64,
-}
-
-impl Default for SoftSort {
-    fn default() -> Self {
-        Self {
-            network: Network::Bitonic,
-            relaxation: Relaxation::LogisticArt { lambda: 0.25 },
-            steepness: 5.0,
-        }
-    }
-}
-
-/// Beyond this the gradient in f32 could overflow; any data is sorted exactly long before.
-const STEEPNESS_LIMIT: f64 = 1e12;
-
-impl SoftSort {
-    /// The values in soft ascending order.
-    ///
-    /// # Errors
-    /// [`Error::Parameter`] for steepness or λ out of range, [`Error::Shape`] for an empty list,
-    /// [`Error::NotFinite`] for NaN or infinite values.
-    ///
-    /// # Example
-    /// ```
-    /// use reloss::sort::{Relaxation, SoftSort};
-    /// let soft = SoftSort { relaxation: Relaxation::Reciprocal, steepness: 2.0, ..SoftSort::default() };
-    /// // v = 2: f = 3/4 of the smaller value stays low.
-    /// assert_eq!(soft.sorted(&[3.0, 2.0])?, [2.25, 2.75]);
-    /// # Ok::<(), reloss::Error>(())
-    /// ```
-    pub fn sorted(&self, values: &[f64]) -> Result<Vec<f64>> {
-        self.evaluate("sorted", Output::Values, values)
-    }
-
-    /// The soft ranks of the values, from 1 (smallest) to n.
-    ///
-    /// The i-th is Σ_j j·P\[i, j\]; their sum is n(n + 1)/2.
-    ///
-    /// # Errors
-    /// As [`SoftSort::sorted`].
-    ///
-    /// # Example
-    /// ```
-    /// let ranks = reloss::sort::SoftSort::default().ranks(&[30.0, 10.0, 20.0])?;
-    /// assert!(ranks.iter().zip([3.0, 1.0, 2.0]).all(|(r, hard)| (r - hard).abs() < 1e-6));
-    /// # Ok::<(), reloss::Error>(())
-    /// ```
-    pub fn ranks(&self, values: &[f64]) -> Result<Vec<f64>> {
-        self.evaluate("ranks", Output::Ranks, values)
-    }
-
-    /// The soft permutation matrix P, row-major: row = input, column = place in the order.
-    ///
-    /// `sort(x) = x @ P`; rows and columns each sum to 1.
-    ///
-    /// # Errors
-    /// As [`SoftSort::sorted`].
-    ///
-    /// # Example
-    /// ```
-    /// use reloss::sort::{Relaxation, SoftSort};
-    /// let soft = SoftSort { relaxation: Relaxation::Reciprocal, steepness: 2.0, ..SoftSort::default() };
-    /// assert_eq!(soft.permutation(&[3.0, 2.0])?, [0.25, 0.75, 0.75, 0.25]);
-    /// # Ok::<(), reloss::Error>(())
-    /// ```
-    pub fn permutation(&self, values: &[f64]) -> Result<Vec<f64>> {
-        self.evaluate("permutation", Output::Permutation, values)
-    }
-
-    /// The gradient of Σ_i cotangent\[i\]·ranks\[i\] with respect to the values.
-    ///
-    /// # Errors
-    /// As [`SoftSort::sorted`]; also [`Error::Shape`] for lists of different lengths.
-    ///
-    /// # Example
-    /// ```
-    /// use reloss::sort::{Relaxation, SoftSort};
-    /// let soft = SoftSort { relaxation: Relaxation::Logistic, steepness: 4.0, ..SoftSort::default() };
-    /// // Two tied values: raising the first by h raises its rank by h·(slope 1).
-    /// assert_eq!(soft.ranks_gradient(&[7.0, 7.0], &[1.0, 0.0])?, [1.0, -1.0]);
-    /// # Ok::<(), reloss::Error>(())
-    /// ```
-    pub fn ranks_gradient(&self, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
-        self.gradient("ranks_gradient", Output::Ranks, values, cotangent)
-    }
-
-    /// The gradient of Σ_i cotangent\[i\]·sorted\[i\] with respect to the values.
-    ///
-    /// # Errors
-    /// As [`SoftSort::ranks_gradient`].
-    ///
-    /// # Example
-    /// ```
-    /// let soft = reloss::sort::SoftSort::default();
-    /// // The sum is kept, so its gradient is 1 everywhere.
-    /// let gradient = soft.sorted_gradient(&[0.2, 0.1, 0.4], &[1.0; 3])?;
-    /// assert!(gradient.iter().all(|g| (g - 1.0).abs() < 1e-12));
-    /// # Ok::<(), reloss::Error>(())
-    /// ```
-    pub fn sorted_gradient(&self, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
-        self.gradient("sorted_gradient", Output::Values, values, cotangent)
-    }
-
-    /// The gradient of Σ cotangent·permutation (both row-major) with respect to the values.
-    ///
-    /// # Errors
-    /// As [`SoftSort::ranks_gradient`], with a cotangent of n² numbers.
-    ///
-    /// # Example
-    /// ```
-    /// use reloss::sort::{Relaxation, SoftSort};
-    /// let soft = SoftSort { relaxation: Relaxation::Logistic, steepness: 4.0, ..SoftSort::default() };
-    /// assert_eq!(soft.permutation_gradient(&[7.0, 7.0], &[1.0, 0.0, 0.0, 0.0])?, [-1.0, 1.0]);
-    /// # Ok::<(), reloss::Error>(())
-    /// ```
-    pub fn permutation_gradient(&self, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
-        self.gradient("permutation_gradient", Output::Permutation, values, cotangent)
-    }
-
-    fn evaluate(&self, op: &'static str, output: Output, values: &[f64]) -> Result<Vec<f64>> {
-        self.check(op, (1, values.len()))?;
-        check_finite(op, values)?;
-        let plan = kernel::Plan::new(self.network, values.len());
-        let mut out = vec![0.0; output.len(values.len())];
-        row::forward(&plan, self, output, values, &mut out, false);
-        Ok(out)
-    }
-
-    fn gradient(
-        &self,
-        op: &'static str,
-        output: Output,
-        values: &[f64],
-        cotangent: &[f64],
-    ) -> Result<Vec<f64>> {
-        self.check(op, (1, values.len()))?;
-        let len = output.len(values.len());
-        if cotangent.len() != len {
-            return Err(Error::shape(op, format!("a cotangent of {len} numbers"), cotangent.len()));
-        }
-        check_finite(op, values)?;
-        check_finite(op, cotangent)?;
-        let plan = kernel::Plan::new(self.network, values.len());
-        let trace = row::forward(&plan, self, output, values, &mut vec![0.0; len], true);
-        let mut gradient = vec![0.0; values.len()];
-        row::backward(&plan, output, trace, cotangent, &mut gradient);
-        Ok(gradient)
-    }
-
-    /// Refuses parameters out of range and a shape (rows, columns) with nothing in it.
-    pub(crate) fn check(&self, op: &'static str, shape: (usize, usize)) -> Result<()> {
-        if !(self.steepness > 0.0 && self.steepness <= STEEPNESS_LIMIT) {
-            let reason = format!("{} is not in (0, {STEEPNESS_LIMIT:e}]", self.steepness);
-            return Err(Error::parameter("steepness", reason));
-        }
-        self.relaxation.check()?;
-        match shape {
-            (0, _) | (_, 0) => Err(Error::shape(op, "at least one value", format!("{shape:?}"))),
-            _ => Ok(()),
-        }
-    }
-}
 
 /// Sorts every row softly, smallest value first.
 ///
@@ -240,10 +60,10 @@ impl SoftSort {
 /// # Example
 /// ```
 /// use dfdx::prelude::*;
-/// use reloss::sort::{soft_sort, Relaxation, SoftSort};
+/// use reloss::sort::{soft_sort, Relaxation, SortingNetwork};
 /// let x = reloss::Dev::default().tensor_from_vec(vec![3.0, 2.0], (1, 2));
-/// let soft = SoftSort { relaxation: Relaxation::Reciprocal, steepness: 2.0, ..SoftSort::default() };
-/// assert_eq!(soft_sort(x, &soft)?.as_vec(), [2.25, 2.75]);
+/// let soft = SortingNetwork { relaxation: Relaxation::Reciprocal, steepness: 2.0, ..SortingNetwork::default() };
+/// assert_eq!(soft_sort(x, &soft.into())?.as_vec(), [2.25, 2.75]);
 /// # Ok::<(), reloss::Error>(())
 /// ```
 ///
@@ -253,9 +73,9 @@ pub fn soft_sort<T: Tape<f32, Dev>>(x: Matrix<T>, soft: &SoftSort) -> Result<Mat
     let shape = *x.shape();
     soft.check("soft_sort", shape)?;
     #[cfg(not(feature = "cuda"))]
-    return apply("soft_sort", NetworkOp::values(soft, shape.1), x, shape);
+    return apply_soft("soft_sort", soft, Output::Values, x, shape);
     #[cfg(feature = "cuda")]
-    return composed::soft_sort(x, soft);
+    return composed::soft_sort(x, soft.network()?);
 }
 
 /// The soft permutation matrix of every row.
@@ -272,10 +92,10 @@ pub fn soft_sort<T: Tape<f32, Dev>>(x: Matrix<T>, soft: &SoftSort) -> Result<Mat
 /// # Example
 /// ```
 /// use dfdx::prelude::*;
-/// use reloss::sort::{soft_permutation, Relaxation, SoftSort};
+/// use reloss::sort::{soft_permutation, Relaxation, SortingNetwork};
 /// let x = reloss::Dev::default().tensor_from_vec(vec![3.0, 2.0], (1, 2));
-/// let soft = SoftSort { relaxation: Relaxation::Reciprocal, steepness: 2.0, ..SoftSort::default() };
-/// assert_eq!(soft_permutation(x, &soft)?.as_vec(), [0.25, 0.75, 0.75, 0.25]);
+/// let soft = SortingNetwork { relaxation: Relaxation::Reciprocal, steepness: 2.0, ..SortingNetwork::default() };
+/// assert_eq!(soft_permutation(x, &soft.into())?.as_vec(), [0.25, 0.75, 0.75, 0.25]);
 /// # Ok::<(), reloss::Error>(())
 /// ```
 ///
@@ -285,7 +105,23 @@ pub fn soft_permutation<T: Tape<f32, Dev>>(x: Matrix<T>, soft: &SoftSort) -> Res
     let (rows, n) = *x.shape();
     soft.check("soft_permutation", (rows, n))?;
     #[cfg(not(feature = "cuda"))]
-    return apply("soft_permutation", NetworkOp::permutation(soft, n), x, (rows, n, n));
+    return apply_soft("soft_permutation", soft, Output::Permutation, x, (rows, n, n));
     #[cfg(feature = "cuda")]
-    return composed::soft_permutation(x, soft);
+    return composed::soft_permutation(x, soft.network()?);
+}
+
+/// Reads `output` off every row of `x`, in the way `soft` says.
+#[cfg(not(feature = "cuda"))]
+pub(crate) fn apply_soft<S: dfdx::prelude::Shape, T: Tape<f32, Dev>>(
+    name: &'static str,
+    soft: &SoftSort,
+    output: Output,
+    x: Matrix<T>,
+    shape: S,
+) -> Result<Tensor<S, f32, Dev, T>> {
+    let n = x.shape().1;
+    match soft {
+        SoftSort::Network(network) => apply(name, NetworkOp::new(network, output, n), x, shape),
+        other => apply(name, ListOp::new(other, output, n), x, shape),
+    }
 }

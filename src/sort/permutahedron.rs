@@ -190,8 +190,9 @@ impl Permutahedron {
     /// # Example
     /// ```
     /// use reloss::sort::Permutahedron;
-    /// // Far apart, sorting only permutes: the last place holds the first value.
-    /// let gradient = Permutahedron::default().sorted_gradient(&[50.0, 10.0, 20.0], &[0.0, 0.0, 1.0])?;
+    /// let soft = Permutahedron { strength: 0.01, ..Permutahedron::default() };
+    /// // Sorting only permutes then: the last place holds the first value.
+    /// let gradient = soft.sorted_gradient(&[50.0, 10.0, 20.0], &[0.0, 0.0, 1.0])?;
     /// assert_eq!(gradient, [1.0, 0.0, 0.0]);
     /// # Ok::<(), reloss::Error>(())
     /// ```
@@ -295,12 +296,17 @@ impl Permutahedron {
         gradient
     }
 
-    fn check(&self, op: &'static str, values: &[f64]) -> Result<()> {
+    pub(super) fn check_options(&self) -> Result<()> {
         if !STRENGTHS.contains(&self.strength) {
             let reason =
                 format!("{} is not in [{:e}, {:e}]", self.strength, STRENGTHS.start(), STRENGTHS.end());
             return Err(Error::parameter("strength", reason));
         }
+        Ok(())
+    }
+
+    fn check(&self, op: &'static str, values: &[f64]) -> Result<()> {
+        self.check_options()?;
         if values.is_empty() {
             return Err(Error::shape(op, "at least one value", 0));
         }

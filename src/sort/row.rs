@@ -2,7 +2,7 @@
 
 use super::kernel::{self, Plan, Weights};
 use super::real::Real;
-use super::SoftSort;
+use super::SortingNetwork;
 use crate::ops::fast_math::Level;
 
 /// What to read off a network.
@@ -37,7 +37,7 @@ pub(crate) struct RowTrace<R> {
 /// Computes `output` of `values` into `out`.
 pub(crate) fn forward<R: Real>(
     plan: &Plan,
-    soft: &SoftSort,
+    soft: &SortingNetwork,
     output: Output,
     values: &[R],
     out: &mut [R],
@@ -130,24 +130,12 @@ mod op {
     /// A network as an operation on the rows of a tensor.
     pub(crate) struct NetworkOp {
         plan: Plan,
-        soft: SoftSort,
+        soft: SortingNetwork,
         output: Output,
     }
 
     impl NetworkOp {
-        pub(crate) fn values(soft: &SoftSort, n: usize) -> Self {
-            Self::new(soft, Output::Values, n)
-        }
-
-        pub(crate) fn ranks(soft: &SoftSort, n: usize) -> Self {
-            Self::new(soft, Output::Ranks, n)
-        }
-
-        pub(crate) fn permutation(soft: &SoftSort, n: usize) -> Self {
-            Self::new(soft, Output::Permutation, n)
-        }
-
-        fn new(soft: &SoftSort, output: Output, n: usize) -> Self {
+        pub(crate) fn new(soft: &SortingNetwork, output: Output, n: usize) -> Self {
             Self { plan: Plan::new(soft.network, n), soft: *soft, output }
         }
     }

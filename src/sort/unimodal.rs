@@ -219,12 +219,17 @@ impl Unimodal {
         gradient
     }
 
-    fn check(&self, op: &'static str, values: &[f64]) -> Result<()> {
+    pub(super) fn check_options(&self) -> Result<()> {
         if !TEMPERATURES.contains(&self.temperature) {
             let (low, high) = (TEMPERATURES.start(), TEMPERATURES.end());
             let reason = format!("{} is not in [{low:e}, {high:e}]", self.temperature);
             return Err(Error::parameter("temperature", reason));
         }
+        Ok(())
+    }
+
+    fn check(&self, op: &'static str, values: &[f64]) -> Result<()> {
+        self.check_options()?;
         if values.is_empty() {
             return Err(Error::shape(op, "at least one value", 0));
         }

@@ -9,7 +9,8 @@ use reloss::correlation::{
 };
 use reloss::rank::{rank, Ties};
 use reloss::sort::{
-    isotonic_decreasing, Network, Permutahedron, Regularization, Relaxation, SoftSort, Unimodal, Unimodality,
+    isotonic_decreasing, Network, Permutahedron, Regularization, Relaxation, SortingNetwork, Unimodal,
+    Unimodality,
 };
 use serde_json::{json, Value};
 
@@ -103,7 +104,7 @@ fn pair(inputs: &Value, f: impl Fn(&[f64], &[f64]) -> reloss::Result<f64>) -> Ou
     show(f(&numbers(&inputs["x"]), &numbers(&inputs["y"])))
 }
 
-fn network(params: &Value) -> Result<SoftSort, String> {
+fn network(params: &Value) -> Result<SortingNetwork, String> {
     let network = match params["network"].as_str() {
         Some("bitonic") => Network::Bitonic,
         Some("odd_even") => Network::OddEven,
@@ -118,7 +119,7 @@ fn network(params: &Value) -> Result<SoftSort, String> {
         Some("optimal") => Relaxation::Optimal,
         other => return Err(format!("distribution {other:?}")),
     };
-    Ok(SoftSort { network, relaxation, steepness: number(params, "steepness")? })
+    Ok(SortingNetwork { network, relaxation, steepness: number(params, "steepness")? })
 }
 
 fn rows(values: &[f64], n: usize) -> Value {

@@ -7,7 +7,7 @@ use reloss::correlation::{
     spearman, weighted_tau, Combine, WeightedTau,
 };
 use reloss::rank::{rank, Ties};
-use reloss::sort::{Network, Relaxation, SoftSort};
+use reloss::sort::{Network, Relaxation, SortingNetwork};
 use reloss::{Dev, Error, Matrix, Scalar, Tape};
 
 use crate::sort::{golden, matrix, numbers, scattered};
@@ -50,10 +50,14 @@ fn pearson_gradient_matches_finite_differences() {
     assert_close(&pearson_gradient(&x, &y).unwrap(), &want, 1e-9);
 }
 
-type Soft = fn(Matrix<Tape>, &[f64], &SoftSort) -> reloss::Result<Scalar<Tape>>;
-const FORMS: [Soft; 2] = [soft_spearman, soft_spearman_composed];
+type Soft = fn(Matrix<Tape>, &[f64], &SortingNetwork) -> reloss::Result<Scalar<Tape>>;
+const FORMS: [Soft; 2] = [fused, soft_spearman_composed];
 
-fn value_and_gradient(form: Soft, x: &[f64], other: &[f64], soft: &SoftSort) -> (f64, Vec<f64>) {
+fn fused(x: Matrix<Tape>, other: &[f64], soft: &SortingNetwork) -> reloss::Result<Scalar<Tape>> {
+    soft_spearman(x, other, &(*soft).into())
+}
+
+fn value_and_gradient(form: Soft, x: &[f64], other: &[f64], soft: &SortingNetwork) -> (f64, Vec<f64>) {
     let x = matrix(x, 1);
     let rho = form(x.leaky_trace(), other, soft).unwrap();
     let value = f64::from(rho.array());
@@ -68,7 +72,7 @@ fn golden_spearman_soft_and_hard() {
     let number = |name: &str| case[name].as_f64().unwrap();
     assert_close(&[spearman(&x, &other).unwrap()], &[number("spearman")], 1e-12);
     // The released script ranks unscaled values: f64 slices put together the same way.
-    let soft = SoftSort::default();
+    let soft = SortingNetwork::default();
     let (ranks, hard) = (soft.ranks(&x).unwrap(), rank(&other, Ties::Average).unwrap());
     assert_close(&[pearson(&ranks, &hard).unwrap()], &[number("unscaled")], 1e-12);
     let gradient = soft.ranks_gradient(&x, &pearson_gradient(&ranks, &hard).unwrap()).unwrap();
@@ -81,7 +85,7 @@ fn golden_spearman_soft_and_hard() {
 }
 
 /// The same in f64 from slices.
-fn reference(x: &[f64], other: &[f64], soft: &SoftSort) -> f64 {
+fn reference(x: &[f64], other: &[f64], soft: &SortingNetwork) -> f64 {
     let n = x.len() as f64;
     let mean = x.iter().sum::<f64>() / n;
     let spread = (x.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / n).sqrt();
@@ -94,7 +98,7 @@ fn soft_spearman_gradient_matches_finite_differences() {
     for network in [Network::Bitonic, Network::OddEven] {
         for relaxation in Relaxation::ALL {
             for n in [2, 3, 5, 8, 13, 16, 33] {
-                let soft = SoftSort { network, relaxation, steepness: 4.0 };
+                let soft = SortingNetwork { network, relaxation, steepness: 4.0 };
                 let x: Vec<f64> = scattered(n, 7).iter().map(|&v| f64::from(v as f32)).collect();
                 let other = scattered(n, 8);
                 let slope = |i: usize| {
@@ -120,11 +124,11 @@ fn soft_spearman_gradient_matches_finite_differences() {
 #[test]
 fn soft_spearman_does_not_depend_on_the_scale() {
     let (x, other) = (scattered(20, 1), scattered(20, 2));
-    let soft = SoftSort::default();
-    let (want, on_x) = value_and_gradient(soft_spearman, &x, &other, &soft);
+    let soft = SortingNetwork::default();
+    let (want, on_x) = value_and_gradient(fused, &x, &other, &soft);
     for scale in [1e-30, 1e-6, 1e6, 1e30] {
         let scaled: Vec<f64> = x.iter().map(|v| v * scale).collect();
-        let (got, on_scaled) = value_and_gradient(soft_spearman, &scaled, &other, &soft);
+        let (got, on_scaled) = value_and_gradient(fused, &scaled, &other, &soft);
         assert_close(&[got], &[want], 1e-5);
         let back: Vec<f64> = on_scaled.iter().map(|g| g * scale).collect();
         assert_close(&back, &on_x, 1e-4);
@@ -134,15 +138,15 @@ fn soft_spearman_does_not_depend_on_the_scale() {
 #[test]
 fn ranks_and_values_of_the_other_side_count_the_same() {
     let (x, other) = (matrix(&scattered(10, 1), 1), scattered(10, 2));
-    let soft = SoftSort::default();
-    let by_value = soft_spearman(x.clone(), &other, &soft).unwrap().array();
-    let by_rank = soft_spearman(x, &rank(&other, Ties::Average).unwrap(), &soft).unwrap().array();
+    let soft = SortingNetwork::default();
+    let by_value = soft_spearman(x.clone(), &other, &soft.into()).unwrap().array();
+    let by_rank = soft_spearman(x, &rank(&other, Ties::Average).unwrap(), &soft.into()).unwrap().array();
     assert_eq!(by_value, by_rank);
 }
 
 #[test]
 fn what_is_undefined_is_an_error() {
-    let soft = SoftSort::default();
+    let soft = SortingNetwork::default();
     assert!(matches!(pearson(&[1.0], &[1.0]), Err(Error::Undefined { .. })));
     assert!(matches!(pearson(&[], &[]), Err(Error::Undefined { .. })));
     assert!(matches!(pearson(&[0.1; 3], &[1.0, 2.0, 3.0]), Err(Error::Undefined { .. })));
@@ -161,7 +165,7 @@ fn what_is_undefined_is_an_error() {
         assert!(matches!(call(&[1.0, 2.0], &[1.0, f64::NAN]), Err(Error::NotFinite { index: 1, .. })));
         let two_rows = Dev::default().tensor_from_vec(vec![1.0; 4], (2, 2)).leaky_traced();
         assert!(matches!(form(two_rows, &[1.0, 2.0], &soft), Err(Error::Shape { .. })));
-        let flat = SoftSort { steepness: 1e-30, ..soft };
+        let flat = SortingNetwork { steepness: 1e-30, ..soft };
         let equal = form(matrix(&[1.0, 2.0], 1).leaky_traced(), &[1.0, 2.0], &flat);
         assert!(matches!(equal, Err(Error::Undefined { .. })));
     }
@@ -178,9 +182,9 @@ fn extremes_have_finite_gradients() {
     ];
     for relaxation in Relaxation::ALL {
         for steepness in [1e-2, 5.0, 1e12] {
-            let soft = SoftSort { relaxation, steepness, ..SoftSort::default() };
+            let soft = SortingNetwork { relaxation, steepness, ..SortingNetwork::default() };
             for list in lists {
-                let (value, gradient) = value_and_gradient(soft_spearman, list, &[1.0, 3.0, 2.0, 2.0], &soft);
+                let (value, gradient) = value_and_gradient(fused, list, &[1.0, 3.0, 2.0, 2.0], &soft);
                 assert!(value.abs() <= 1.0 && gradient.iter().all(|g| g.is_finite()), "{soft:?} {list:?}");
             }
         }

@@ -1,59 +1,34 @@
-//! Soft sorts and ranks without a network: the permutahedron, NeuralSort, SoftSort.
+//! Soft sorts and ranks without a network: permutahedron, NeuralSort, SoftSort, pairwise sigmoid.
 
+use dfdx::prelude::*;
 use proptest::prelude::*;
-use reloss::rank::{rank, Ties};
-use reloss::sort::{isotonic_decreasing, Permutahedron, Regularization, Unimodal, Unimodality};
-use reloss::{Error, Result};
+use reloss::correlation::soft_spearman;
+use reloss::rank::{rank, soft_rank, Ties};
+use reloss::sort::{
+    isotonic_decreasing, soft_permutation, soft_sort, Pairwise, Permutahedron, Regularization, SoftSort,
+    Unimodal, Unimodality,
+};
+use reloss::{Error, Matrix, Result, Tape};
 
-use crate::sort::{differences, scattered, SIZES};
-use crate::support::assert_close;
+use crate::sort::{differences, matrix, scattered, SIZES};
+use crate::support::{assert_close, wide};
 
-/// Any of the methods, by what it can do.
-#[derive(Clone, Copy, Debug)]
-enum Method {
-    Permutahedron(Permutahedron),
-    Unimodal(Unimodal),
+/// Every way without a network; the last one only ranks.
+fn ways(softness: f64) -> [SoftSort; 5] {
+    let permutahedron = |regularization| Permutahedron { regularization, strength: softness }.into();
+    let unimodal = |unimodality| Unimodal { unimodality, temperature: softness }.into();
+    [
+        permutahedron(Regularization::Quadratic),
+        permutahedron(Regularization::Entropic),
+        unimodal(Unimodality::NeuralSort),
+        unimodal(Unimodality::SoftSort),
+        Pairwise { temperature: softness }.into(),
+    ]
 }
 
-impl Method {
-    fn all(softness: f64) -> [Self; 4] {
-        let permutahedron = |regularization| Permutahedron { regularization, strength: softness };
-        let unimodal = |unimodality| Unimodal { unimodality, temperature: softness };
-        [
-            Self::Permutahedron(permutahedron(Regularization::Quadratic)),
-            Self::Permutahedron(permutahedron(Regularization::Entropic)),
-            Self::Unimodal(unimodal(Unimodality::NeuralSort)),
-            Self::Unimodal(unimodal(Unimodality::SoftSort)),
-        ]
-    }
-
-    fn sorted(&self, x: &[f64]) -> Result<Vec<f64>> {
-        match self {
-            Self::Permutahedron(m) => m.sorted(x),
-            Self::Unimodal(m) => m.sorted(x),
-        }
-    }
-
-    fn ranks(&self, x: &[f64]) -> Result<Vec<f64>> {
-        match self {
-            Self::Permutahedron(m) => m.ranks(x),
-            Self::Unimodal(m) => m.ranks(x),
-        }
-    }
-
-    fn sorted_gradient(&self, x: &[f64], g: &[f64]) -> Result<Vec<f64>> {
-        match self {
-            Self::Permutahedron(m) => m.sorted_gradient(x, g),
-            Self::Unimodal(m) => m.sorted_gradient(x, g),
-        }
-    }
-
-    fn ranks_gradient(&self, x: &[f64], g: &[f64]) -> Result<Vec<f64>> {
-        match self {
-            Self::Permutahedron(m) => m.ranks_gradient(x, g),
-            Self::Unimodal(m) => m.ranks_gradient(x, g),
-        }
-    }
+/// Those that sort.
+fn sorters(softness: f64) -> impl Iterator<Item = SoftSort> {
+    ways(softness).into_iter().take(4)
 }
 
 fn ascending(x: &[f64]) -> Vec<f64> {
@@ -73,9 +48,11 @@ fn close(got: &[f64], want: &[f64]) {
 fn gradients_agree_with_finite_differences() {
     for n in SIZES {
         let (x, cotangent) = (scattered(n, 3), scattered(n, 11));
-        for method in [0.05, 0.7, 20.0].into_iter().flat_map(Method::all) {
+        for method in [0.05, 0.7, 20.0].into_iter().flat_map(ways) {
             let exact = method.ranks_gradient(&x, &cotangent).unwrap();
             close(&exact, &differences(&x, &cotangent, |x| method.ranks(x).unwrap()));
+        }
+        for method in [0.05, 0.7, 20.0].into_iter().flat_map(sorters) {
             let exact = method.sorted_gradient(&x, &cotangent).unwrap();
             close(&exact, &differences(&x, &cotangent, |x| method.sorted(x).unwrap()));
         }
@@ -101,8 +78,10 @@ fn permutation_gradients_agree_with_finite_differences() {
 fn without_softness_they_sort_exactly() {
     for n in SIZES {
         let x = scattered(n, 9);
-        for method in Method::all(1e-6) {
+        for method in sorters(1e-6) {
             assert_close(&method.sorted(&x).unwrap(), &ascending(&x), 1e-9);
+        }
+        for method in ways(1e-6) {
             assert_close(&method.ranks(&x).unwrap(), &rank(&x, Ties::Average).unwrap(), 1e-9);
         }
     }
@@ -111,7 +90,7 @@ fn without_softness_they_sort_exactly() {
 #[test]
 fn equal_values_share_their_places() {
     for n in SIZES {
-        for method in Method::all(0.3) {
+        for method in ways(0.3) {
             let middle = (n as f64 + 1.0) / 2.0;
             let ranks = method.ranks(&vec![4.0; n]).unwrap();
             assert_close(&ranks, &vec![middle; n], 1e-9);
@@ -124,35 +103,76 @@ fn equal_values_share_their_places() {
 #[test]
 fn extremes_stay_finite() {
     let x = [-1e30, 1e30, 0.0, f64::MIN_POSITIVE / 4.0, 1e-300, -1e30];
-    for method in [1e-12, 1e-3, 1.0, 1e12].into_iter().flat_map(Method::all) {
-        for out in [
-            method.sorted(&x).unwrap(),
-            method.ranks(&x).unwrap(),
-            method.sorted_gradient(&x, &[1.0, -2.0, 3.0, 0.5, 0.0, 1.0]).unwrap(),
-            method.ranks_gradient(&x, &[1.0, -2.0, 3.0, 0.5, 0.0, 1.0]).unwrap(),
-        ] {
-            assert!(out.iter().all(|v| v.is_finite()), "{method:?}: {out:?}");
+    let g = [1.0, -2.0, 3.0, 0.5, 0.0, 1.0];
+    for softness in [1e-12, 1e-3, 1.0, 1e12] {
+        let ranks = ways(softness).map(|m| [m.ranks(&x).unwrap(), m.ranks_gradient(&x, &g).unwrap()]);
+        let sorted = sorters(softness).map(|m| [m.sorted(&x).unwrap(), m.sorted_gradient(&x, &g).unwrap()]);
+        for out in ranks.into_iter().chain(sorted).flatten() {
+            assert!(out.iter().all(|v| v.is_finite()), "{softness}: {out:?}");
         }
     }
 }
 
 #[test]
 fn what_cannot_be_sorted_is_refused() {
-    for method in Method::all(1.0) {
+    for method in ways(1.0) {
         assert!(matches!(method.ranks(&[]), Err(Error::Shape { .. })));
-        assert!(matches!(method.sorted(&[1.0, f64::NAN]), Err(Error::NotFinite { index: 1, .. })));
+        assert!(matches!(method.ranks(&[1.0, f64::NAN]), Err(Error::NotFinite { index: 1, .. })));
         assert!(matches!(method.ranks_gradient(&[1.0], &[1.0, 2.0]), Err(Error::Shape { .. })));
         assert!(matches!(
-            method.sorted_gradient(&[1.0], &[f64::INFINITY]),
+            method.ranks_gradient(&[1.0], &[f64::INFINITY]),
             Err(Error::NotFinite { index: 0, .. })
         ));
     }
     for softness in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        for method in Method::all(softness) {
+        for method in ways(softness) {
             assert!(matches!(method.ranks(&[1.0]), Err(Error::Parameter { .. })), "{method:?}");
         }
     }
+    let [quadratic, .., pairwise] = ways(1.0);
+    assert!(matches!(pairwise.sorted(&[1.0]), Err(Error::Parameter { name: "sort", .. })));
+    assert!(matches!(pairwise.sorted_gradient(&[1.0], &[1.0]), Err(Error::Parameter { name: "sort", .. })));
+    for method in [quadratic, pairwise] {
+        assert!(matches!(method.permutation(&[1.0]), Err(Error::Parameter { name: "sort", .. })));
+        assert!(matches!(method.permutation_gradient(&[1.0], &[1.0]), Err(Error::Parameter { .. })));
+    }
     assert!(matches!(isotonic_decreasing(&[f64::NAN]), Err(Error::NotFinite { .. })));
+}
+
+/// Of one row and its cotangent.
+type ByList<'a> = &'a dyn Fn(&[f64], &[f64]) -> Result<Vec<f64>>;
+
+#[test]
+fn tensors_give_what_lists_give() {
+    let (n, rows) = (7, 3);
+    let (x, g) = (scattered(n * rows, 2), scattered(n * rows, 8));
+    let each = |f: ByList| -> Vec<f64> {
+        x.chunks(n).zip(g.chunks(n)).flat_map(|(x, g)| f(x, g).unwrap()).collect()
+    };
+    let tensor = matrix(&x, rows);
+    let pull = |out: Matrix<Tape>| {
+        let (values, gradients) = (out.as_vec(), (out * matrix(&g, rows)).sum::<(), _>().backward());
+        (wide(&values), wide(&gradients.get(&tensor).as_vec()))
+    };
+    for soft in ways(0.4) {
+        let (values, gradient) = pull(soft_rank(tensor.leaky_trace(), &soft).unwrap());
+        assert_close(&values, &each(&|x, _| soft.ranks(x)), 1e-5);
+        assert_close(&gradient, &each(&|x, g| soft.ranks_gradient(x, g)), 1e-5);
+        let other: Vec<f64> = scattered(n, 4);
+        let row = matrix(&x[..n], 1);
+        let rho = soft_spearman(row.leaky_trace(), &other, &soft).unwrap();
+        assert!(rho.array().abs() <= 1.0);
+        assert!(rho.backward().get(&row).as_vec().iter().all(|g| g.is_finite()));
+    }
+    for soft in sorters(0.4) {
+        let (values, gradient) = pull(soft_sort(tensor.leaky_trace(), &soft).unwrap());
+        assert_close(&values, &each(&|x, _| soft.sorted(x)), 1e-5);
+        assert_close(&gradient, &each(&|x, g| soft.sorted_gradient(x, g)), 1e-5);
+    }
+    let soft: SoftSort = Unimodal::default().into();
+    let p = soft_permutation(matrix(&x[..n], 1), &soft).unwrap();
+    assert_close(&wide(&p.as_vec()), &soft.permutation(&x[..n]).unwrap(), 1e-6);
+    assert!(matches!(soft_sort(tensor, &Pairwise::default().into()), Err(Error::Parameter { .. })));
 }
 
 proptest! {

@@ -3,7 +3,7 @@
 use dfdx::prelude::*;
 use proptest::prelude::*;
 use reloss::rank::{rank, soft_rank, Ties};
-use reloss::sort::{composed, soft_permutation, soft_sort, Network, Relaxation, SoftSort};
+use reloss::sort::{composed, soft_permutation, soft_sort, Network, Relaxation, SortingNetwork};
 use reloss::{Dev, Error, Matrix};
 use serde_json::Value;
 
@@ -28,10 +28,10 @@ pub fn matrix(values: &[f64], rows: usize) -> Matrix {
     Dev::default().tensor_from_vec(values, (rows, n))
 }
 
-fn every_soft_sort() -> impl Iterator<Item = SoftSort> {
+fn every_soft_sort() -> impl Iterator<Item = SortingNetwork> {
     let art = [Relaxation::LogisticArt { lambda: 0.0 }, Relaxation::LogisticArt { lambda: 0.6 }];
     NETWORKS.into_iter().flat_map(move |network| {
-        Relaxation::ALL.into_iter().chain(art).map(move |relaxation| SoftSort {
+        Relaxation::ALL.into_iter().chain(art).map(move |relaxation| SortingNetwork {
             network,
             relaxation,
             steepness: 3.0,
@@ -52,7 +52,7 @@ fn golden_sorts_ranks_and_permutations() {
     let golden = golden();
     for case in golden["cases"].as_array().unwrap() {
         let lambda = case["lambda"].as_f64().unwrap();
-        let soft = SoftSort {
+        let soft = SortingNetwork {
             network: if case["network"] == "bitonic" { Network::Bitonic } else { Network::OddEven },
             relaxation: match case["relaxation"].as_str().unwrap() {
                 "logistic" => Relaxation::Logistic,
@@ -73,9 +73,9 @@ fn golden_sorts_ranks_and_permutations() {
         assert_close(&soft.permutation(&values).unwrap(), &p, 1e-12);
         // The tensors' f32.
         let x = matrix(&values, 1);
-        assert_close(&wide(&soft_sort(x.clone(), &soft).unwrap().as_vec()), &sorted, 5e-6);
-        assert_close(&wide(&soft_rank(x.clone(), &soft).unwrap().as_vec()), &ranks, 2e-5);
-        assert_close(&wide(&soft_permutation(x, &soft).unwrap().as_vec()), &p, 2e-6);
+        assert_close(&wide(&soft_sort(x.clone(), &soft.into()).unwrap().as_vec()), &sorted, 5e-6);
+        assert_close(&wide(&soft_rank(x.clone(), &soft.into()).unwrap().as_vec()), &ranks, 2e-5);
+        assert_close(&wide(&soft_permutation(x, &soft.into()).unwrap().as_vec()), &p, 2e-6);
     }
 }
 
@@ -254,15 +254,15 @@ fn fused_operations_match_composed_ones_and_f64() {
             let g: Vec<f32> = scattered(rows * n * n, 6).iter().map(|&g| g as f32).collect();
             let pairs = [
                 (
-                    through(&x, &g, |x| soft_rank(x, &soft)),
+                    through(&x, &g, |x| soft_rank(x, &soft.into())),
                     through(&x, &g, |x| composed::soft_rank(x, &soft)),
                 ),
                 (
-                    through(&x, &g, |x| soft_sort(x, &soft)),
+                    through(&x, &g, |x| soft_sort(x, &soft.into())),
                     through(&x, &g, |x| composed::soft_sort(x, &soft)),
                 ),
                 (
-                    through(&x, &g, |x| soft_permutation(x, &soft)),
+                    through(&x, &g, |x| soft_permutation(x, &soft.into())),
                     through(&x, &g, |x| composed::soft_permutation(x, &soft)),
                 ),
             ];
@@ -271,7 +271,7 @@ fn fused_operations_match_composed_ones_and_f64() {
                 assert_close(&fused, &composed, 3e-5);
                 assert_close(&on_fused, &on_composed, 1e-4 * scale);
             }
-            let (_, on_ranks) = through(&x, &g, |x| soft_rank(x, &soft));
+            let (_, on_ranks) = through(&x, &g, |x| soft_rank(x, &soft.into()));
             for row in 0..rows {
                 let values = wide(&x.as_vec()[row * n..(row + 1) * n]);
                 let exact = soft.ranks_gradient(&values, &wide(&g[row * n..(row + 1) * n])).unwrap();
@@ -284,19 +284,19 @@ fn fused_operations_match_composed_ones_and_f64() {
 
 #[test]
 fn views_and_repeated_use_get_their_gradients() {
-    let soft = SoftSort::default();
+    let soft = SortingNetwork::default();
     let x = matrix(&[0.4, 0.1, 0.9], 1).reshape_like(&(3,));
     // A broadcast row: both copies' gradients add up.
     let rows = x.leaky_trace().broadcast_like::<_, Axis<0>>(&(2, 3));
     let weights: Vec<f64> = vec![1.0, 2.0, 4.0, 0.5, 0.0, -3.0];
-    let out = soft_rank(rows, &soft).unwrap() * matrix(&weights, 2);
+    let out = soft_rank(rows, &soft.into()).unwrap() * matrix(&weights, 2);
     let got = wide(&out.sum::<(), _>().backward().get(&x).as_vec());
     let want = soft.ranks_gradient(&wide(&x.as_vec()), &[1.5, 2.0, 1.0]).unwrap();
     assert_close(&got, &want, 1e-4);
     // A transposed matrix is read and written in its logical order.
     let tall = matrix(&[0.4, 5.0, 0.1, 6.0, 0.9, 4.0], 3);
     let turned = tall.leaky_trace().permute::<(usize, usize), Axes2<1, 0>>();
-    let out = soft_rank(turned, &soft).unwrap() * matrix(&weights, 2);
+    let out = soft_rank(turned, &soft.into()).unwrap() * matrix(&weights, 2);
     let got = wide(&out.sum::<(), _>().backward().get(&tall).as_vec());
     let first = soft.ranks_gradient(&wide(&[0.4, 0.1, 0.9]), &weights[..3]).unwrap();
     assert_close(&[got[0], got[2], got[4]], &first, 1e-4);
@@ -308,12 +308,12 @@ fn many_rows_give_the_same_bits_as_each_alone() {
     let (rows, n) = (64, 64);
     let x = matrix(&scattered(rows * n, 3), rows);
     let g: Vec<f32> = scattered(rows * n, 4).iter().map(|&g| g as f32).collect();
-    let soft = SoftSort::default();
-    let (together, on_together) = through(&x, &g, |x| soft_rank(x, &soft));
+    let soft = SortingNetwork::default();
+    let (together, on_together) = through(&x, &g, |x| soft_rank(x, &soft.into()));
     for row in 0..rows {
         let cells = row * n..(row + 1) * n;
         let one = x.device().tensor_from_vec(x.as_vec()[cells.clone()].to_vec(), (1, n));
-        let (alone, on_alone) = through(&one, &g[cells.clone()], |x| soft_rank(x, &soft));
+        let (alone, on_alone) = through(&one, &g[cells.clone()], |x| soft_rank(x, &soft.into()));
         assert_eq!(together[cells.clone()], alone);
         assert_eq!(on_together[cells], on_alone);
     }
@@ -324,7 +324,7 @@ fn ranks_approach_the_hard_ones_at_the_expected_rate() {
     let x = scattered(16, 1);
     let hard = rank(&x, Ties::Average).unwrap();
     let error = |relaxation, steepness| {
-        let soft = SoftSort { relaxation, steepness, ..SoftSort::default() };
+        let soft = SortingNetwork { relaxation, steepness, ..SortingNetwork::default() };
         let ranks = soft.ranks(&x).unwrap();
         ranks.iter().zip(&hard).map(|(r, h)| (r - h).abs()).fold(0.0, f64::max)
     };
@@ -340,26 +340,29 @@ fn ranks_approach_the_hard_ones_at_the_expected_rate() {
 
 #[test]
 fn bad_input_is_refused() {
-    let soft = SoftSort::default();
+    let soft = SortingNetwork::default();
     for steepness in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e13] {
-        let bad = SoftSort { steepness, ..soft };
+        let bad = SortingNetwork { steepness, ..soft };
         assert!(matches!(bad.ranks(&[1.0]), Err(Error::Parameter { name: "steepness", .. })));
-        assert!(matches!(soft_rank(matrix(&[1.0], 1), &bad), Err(Error::Parameter { .. })));
+        assert!(matches!(soft_rank(matrix(&[1.0], 1), &bad.into()), Err(Error::Parameter { .. })));
     }
     for lambda in [-0.1, 1.0, f64::NAN] {
-        let bad = SoftSort { relaxation: Relaxation::LogisticArt { lambda }, ..soft };
+        let bad = SortingNetwork { relaxation: Relaxation::LogisticArt { lambda }, ..soft };
         assert!(matches!(bad.sorted(&[1.0]), Err(Error::Parameter { name: "lambda", .. })));
     }
     for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let values = [0.0, 1.0, bad];
         assert!(matches!(soft.permutation(&values), Err(Error::NotFinite { index: 2, .. })));
-        assert!(matches!(soft_rank(matrix(&values, 1), &soft), Err(Error::NotFinite { index: 2, .. })));
+        assert!(matches!(
+            soft_rank(matrix(&values, 1), &soft.into()),
+            Err(Error::NotFinite { index: 2, .. })
+        ));
         assert!(matches!(composed::soft_sort(matrix(&values, 1), &soft), Err(Error::NotFinite { .. })));
     }
     assert!(matches!(soft.ranks(&[]), Err(Error::Shape { .. })));
     for shape in [(0, 3), (2, 0)] {
         let empty = Dev::default().tensor_from_vec(vec![], shape);
-        assert!(matches!(soft_permutation(empty, &soft), Err(Error::Shape { .. })));
+        assert!(matches!(soft_permutation(empty, &soft.into()), Err(Error::Shape { .. })));
     }
     assert!(matches!(soft.ranks_gradient(&[1.0, 2.0], &[1.0]), Err(Error::Shape { .. })));
 }
@@ -377,14 +380,14 @@ fn extremes_have_finite_gradients_and_the_sum_of_ranks() {
     ];
     for soft in every_soft_sort() {
         for steepness in [1e-300, 1e-30, 1.0, 1e6, 1e12] {
-            let soft = SoftSort { steepness, ..soft };
+            let soft = SortingNetwork { steepness, ..soft };
             for list in lists {
                 let n = list.len();
                 let x = Dev::default().tensor_from_vec(list.to_vec(), (1, n));
                 let g: Vec<f32> = (0..n * n).map(|i| i as f32 * 0.7 - 1.0).collect();
-                let (ranks, on_ranks) = through(&x, &g, |x| soft_rank(x, &soft));
-                let (sorted, on_sorted) = through(&x, &g, |x| soft_sort(x, &soft));
-                let (p, on_p) = through(&x, &g, |x| soft_permutation(x, &soft));
+                let (ranks, on_ranks) = through(&x, &g, |x| soft_rank(x, &soft.into()));
+                let (sorted, on_sorted) = through(&x, &g, |x| soft_sort(x, &soft.into()));
+                let (p, on_p) = through(&x, &g, |x| soft_permutation(x, &soft.into()));
                 for value in [&ranks, &on_ranks, &sorted, &on_sorted, &p, &on_p].into_iter().flatten() {
                     assert!(
                         value.is_finite(),
@@ -422,7 +425,7 @@ proptest! {
     ) {
         let n = x.len();
         let network = if odd_even { Network::OddEven } else { Network::Bitonic };
-        let soft = SoftSort { network, relaxation: Relaxation::ALL[relaxation], steepness };
+        let soft = SortingNetwork { network, relaxation: Relaxation::ALL[relaxation], steepness };
         let p = soft.permutation(&x).unwrap();
         let column = |j: usize| (0..n).map(move |i| (i, i * n + j));
         for i in 0..n {

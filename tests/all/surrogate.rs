@@ -7,7 +7,7 @@ use reloss::loss::{value, CrossEntropy, Loss, MeanAbsoluteError};
 use reloss::metric::{Custom, Direction, Metric, Scores, TopK};
 use reloss::ops::{host, matrix, Parameters};
 use reloss::sampler::{Sample, Sampler};
-use reloss::sort::SoftSort;
+use reloss::sort::{SoftSort, SortingNetwork};
 use reloss::surrogate::*;
 use reloss::{Error, Tape};
 
@@ -211,7 +211,7 @@ fn learning_names_what_is_wrong() {
         Learn { learning_rate: f64::NAN, ..quick() },
         Learn { hidden: 0, ..quick() },
         Learn { penalty: Penalty { weight: -1.0, ..Penalty::default() }, ..quick() },
-        Learn { sort: SoftSort { steepness: 0.0, ..SoftSort::default() }, ..quick() },
+        Learn { sort: SortingNetwork { steepness: 0.0, ..SortingNetwork::default() }.into(), ..quick() },
     ] {
         assert!(matches!(with(&TopK::ACCURACY, bad.clone()), Err(Error::Parameter { .. })), "{bad:?}");
     }

@@ -10,7 +10,7 @@ use criterion::{BenchmarkId, Criterion};
 use dfdx::prelude::*;
 use reloss::correlation::soft_spearman;
 use reloss::rank::soft_rank;
-use reloss::sort::{Network, SoftSort};
+use reloss::sort::{Network, SoftSort, SortingNetwork};
 use reloss::{Dev, Matrix};
 
 /// (rows, n), each with the default options (bitonic, ART, steepness 5).
@@ -73,7 +73,7 @@ fn benchmarks(c: &mut Criterion) {
         });
     }
     let (x, weights) = data(1, 256);
-    let odd_even = SoftSort { network: Network::OddEven, ..SoftSort::default() };
+    let odd_even = SortingNetwork { network: Network::OddEven, ..SortingNetwork::default() }.into();
     group.bench_function("odd-even/1x256", |b| b.iter(|| ranks_and_gradient(&x, &weights, &odd_even)));
     group.finish();
 

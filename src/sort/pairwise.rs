@@ -1,0 +1,109 @@
+//! Soft ranks from comparing every pair, O(n²).
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{check_finite, Error, Result};
+
+/// Ranks that count, through a sigmoid, the values below.
+///
+/// The rank of x_i is 1 + Σ_{j≠i} σ((x_i − x_j)/τ); the ranks sum to n(n + 1)/2. There is no soft sort to it.
+///
+/// # Example
+/// ```
+/// let ranks = reloss::sort::Pairwise::default().ranks(&[7.0, 7.0, 7.0])?;
+/// assert_eq!(ranks, [2.0, 2.0, 2.0]);
+/// # Ok::<(), reloss::Error>(())
+/// ```
+///
+/// # Reference
+/// Qin, Liu, Li, "A general approximation framework for direct optimization of information retrieval measures",
+/// Information Retrieval 2010, eq. (10).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pairwise {
+    /// τ, in \[1e-12, 1e12\]. Default: 1 ("ours").
+    pub temperature: f64,
+}
+
+impl Default for Pairwise {
+    fn default() -> Self {
+        Self { temperature: 1.0 }
+    }
+}
+
+/// 1 / (1 + e^(−x)), and its slope, without overflow.
+fn sigmoid(x: f64) -> (f64, f64) {
+    let e = (-x.abs()).exp();
+    let upper = 1.0 / (1.0 + e);
+    (if x >= 0.0 { upper } else { e * upper }, e * upper * upper)
+}
+
+impl Pairwise {
+    /// The soft ranks of the values, from 1 (smallest) to n.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a temperature out of range, [`Error::Shape`] for an empty list,
+    /// [`Error::NotFinite`] for NaN or infinite values.
+    ///
+    /// # Example
+    /// ```
+    /// let ranks = reloss::sort::Pairwise { temperature: 0.01 }.ranks(&[3.0, 1.0, 2.0])?;
+    /// assert!(ranks.iter().zip([3.0, 1.0, 2.0]).all(|(r, hard)| (r - hard).abs() < 1e-9));
+    /// # Ok::<(), reloss::Error>(())
+    /// ```
+    pub fn ranks(&self, values: &[f64]) -> Result<Vec<f64>> {
+        self.check("ranks", values)?;
+        let rank = |a: &f64| {
+            let below: f64 = values.iter().map(|b| sigmoid((a - b) / self.temperature).0).sum();
+            // The value itself counted one half.
+            below + 0.5
+        };
+        Ok(values.iter().map(rank).collect())
+    }
+
+    /// The gradient of Σ_i cotangent\[i\]·ranks\[i\] with respect to the values.
+    ///
+    /// # Errors
+    /// As [`Pairwise::ranks`]; also [`Error::Shape`] for lists of different lengths.
+    ///
+    /// # Example
+    /// ```
+    /// // Two tied values: the sigmoid's slope of 1/4 lifts one rank and lowers the other.
+    /// let gradient = reloss::sort::Pairwise::default().ranks_gradient(&[7.0, 7.0], &[1.0, 0.0])?;
+    /// assert_eq!(gradient, [0.25, -0.25]);
+    /// # Ok::<(), reloss::Error>(())
+    /// ```
+    pub fn ranks_gradient(&self, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
+        self.check("ranks_gradient", values)?;
+        if cotangent.len() != values.len() {
+            let expected = format!("a cotangent of {} numbers", values.len());
+            return Err(Error::shape("ranks_gradient", expected, cotangent.len()));
+        }
+        check_finite("ranks_gradient", cotangent)?;
+        let one = |(a, g): (&f64, &f64)| {
+            let pairs = values.iter().zip(cotangent);
+            let pulls = pairs.map(|(b, h)| (g - h) * sigmoid((a - b) / self.temperature).1);
+            pulls.sum::<f64>() / self.temperature
+        };
+        Ok(values.iter().zip(cotangent).map(one).collect())
+    }
+
+    pub(super) fn check_options(&self) -> Result<()> {
+        if (1e-12..=1e12).contains(&self.temperature) {
+            return Ok(());
+        }
+        Err(Error::parameter("temperature", format!("{} is not in [1e-12, 1e12]", self.temperature)))
+    }
+
+    fn check(&self, op: &'static str, values: &[f64]) -> Result<()> {
+        self.check_options()?;
+        if values.is_empty() {
+            return Err(Error::shape(op, "at least one value", 0));
+        }
+        check_finite(op, values)?;
+        // Differences over the temperature must stay finite.
+        match values.iter().position(|v| v.abs() > 1e280) {
+            Some(index) => Err(Error::NotFinite { op, index }),
+            None => Ok(()),
+        }
+    }
+}
