@@ -34,6 +34,7 @@ impl RowOp for ListOp {
     fn work(&self) -> usize {
         match self.soft {
             SoftSort::Permutahedron(_) => 16 * self.n,
+            SoftSort::Perturbed(way) => 16 * self.n * way.draws,
             _ => self.n * self.n,
         }
     }

@@ -3,8 +3,8 @@
 //! [`SoftSort`] chooses the way. A sorting network is a fixed sequence of comparators ([`Network`]); each hard swap
 //! becomes a mixture of both orders with a weight that depends smoothly on the difference ([`Relaxation`]);
 //! [`SortingNetwork`] joins the two with a steepness. A layer is then a doubly stochastic matrix with two numbers a
-//! row, and `sort(x) = x @ P` with P the product of the layers. [`Permutahedron`], [`Unimodal`] and [`Pairwise`] do
-//! without a network.
+//! row, and `sort(x) = x @ P` with P the product of the layers. [`Permutahedron`], [`Unimodal`], [`Pairwise`] and
+//! [`Perturbed`] do without a network.
 
 pub mod composed;
 mod fused;
@@ -13,6 +13,7 @@ mod list;
 mod network;
 mod pairwise;
 mod permutahedron;
+mod perturbed;
 mod real;
 mod relaxation;
 mod row;
@@ -23,11 +24,12 @@ mod unimodal;
 pub use network::Network;
 pub use pairwise::Pairwise;
 pub use permutahedron::{isotonic_decreasing, Permutahedron, Regularization};
+pub use perturbed::Perturbed;
 #[cfg(test)]
 pub(crate) use real::normal_cdf_exact;
 pub use relaxation::Relaxation;
 pub use soft_sort::SoftSort;
-pub use sorting_network::SortingNetwork;
+pub use sorting_network::{log_sum_exp_sorted, SortingNetwork};
 pub use unimodal::{Unimodal, Unimodality};
 
 #[cfg(not(feature = "cuda"))]

@@ -80,6 +80,33 @@ impl Relaxation {
         self.swap_at(difference, steepness).slope
     }
 
+    /// The steepness at which f has this slope at 0, so that variants are equally soft near ties.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a slope that is not positive and finite, and for `LogisticArt` with λ > 0, whose
+    /// slope at 0 is infinite at every steepness.
+    ///
+    /// # Example
+    /// ```
+    /// use reloss::sort::Relaxation;
+    /// assert_eq!(Relaxation::Logistic.steepness_for(1.0)?, 4.0);
+    /// assert_eq!(Relaxation::Optimal.steepness_for(1.0)?, 1.0);
+    /// # Ok::<(), reloss::Error>(())
+    /// ```
+    pub fn steepness_for(&self, slope: f64) -> Result<f64> {
+        self.check()?;
+        if !(slope > 0.0 && slope.is_finite()) {
+            return Err(Error::parameter("slope", format!("{slope} is not positive and finite")));
+        }
+        // f is a function of steepness times difference.
+        match self {
+            Self::LogisticArt { lambda } if *lambda > 0.0 => {
+                Err(Error::parameter("slope", format!("with λ = {lambda} the slope at 0 is infinite")))
+            }
+            other => Ok(slope / other.slope(0.0, 1.0)),
+        }
+    }
+
     /// Whether one soft swap is monotone: raising an input never lowers an output.
     ///
     /// # Example

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Pairwise, Permutahedron, SortingNetwork, Unimodal};
+use super::{Pairwise, Permutahedron, Perturbed, SortingNetwork, Unimodal};
 use crate::error::{Error, Result};
 
 /// A way to soften sorting: goes wherever sorting or ranking is made differentiable.
@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 /// | [`Permutahedron`] | O(n log n) | yes | yes | no | order; sums (quadratic) |
 /// | [`Unimodal`] | O(n²) | yes | yes | columns sum to 1 | |
 /// | [`Pairwise`] | O(n²) | no | yes | no | order; sum of ranks |
+/// | [`Perturbed`] | O(n log n) a draw | no | yes | no | sum of ranks |
 ///
 /// # Example
 /// ```
@@ -31,6 +32,8 @@ pub enum SoftSort {
     Unimodal(Unimodal),
     /// A sigmoid of every pair; ranks only.
     Pairwise(Pairwise),
+    /// The mean over noise; ranks only, gradients estimated.
+    Perturbed(Perturbed),
 }
 
 impl Default for SoftSort {
@@ -63,6 +66,12 @@ impl From<Pairwise> for SoftSort {
     }
 }
 
+impl From<Perturbed> for SoftSort {
+    fn from(perturbed: Perturbed) -> Self {
+        Self::Perturbed(perturbed)
+    }
+}
+
 impl SoftSort {
     /// The values in soft ascending order.
     ///
@@ -80,7 +89,7 @@ impl SoftSort {
             Self::Network(way) => way.sorted(values),
             Self::Permutahedron(way) => way.sorted(values),
             Self::Unimodal(way) => way.sorted(values),
-            Self::Pairwise(_) => Err(self.without("soft sort")),
+            Self::Pairwise(_) | Self::Perturbed(_) => Err(self.without("soft sort")),
         }
     }
 
@@ -94,6 +103,7 @@ impl SoftSort {
             Self::Permutahedron(way) => way.ranks(values),
             Self::Unimodal(way) => way.ranks(values),
             Self::Pairwise(way) => way.ranks(values),
+            Self::Perturbed(way) => way.ranks(values),
         }
     }
 
@@ -105,7 +115,9 @@ impl SoftSort {
         match self {
             Self::Network(way) => way.permutation(values),
             Self::Unimodal(way) => way.permutation(values),
-            Self::Permutahedron(_) | Self::Pairwise(_) => Err(self.without("permutation matrix")),
+            Self::Permutahedron(_) | Self::Pairwise(_) | Self::Perturbed(_) => {
+                Err(self.without("permutation matrix"))
+            }
         }
     }
 
@@ -118,7 +130,7 @@ impl SoftSort {
             Self::Network(way) => way.sorted_gradient(values, cotangent),
             Self::Permutahedron(way) => way.sorted_gradient(values, cotangent),
             Self::Unimodal(way) => way.sorted_gradient(values, cotangent),
-            Self::Pairwise(_) => Err(self.without("soft sort")),
+            Self::Pairwise(_) | Self::Perturbed(_) => Err(self.without("soft sort")),
         }
     }
 
@@ -132,6 +144,7 @@ impl SoftSort {
             Self::Permutahedron(way) => way.ranks_gradient(values, cotangent),
             Self::Unimodal(way) => way.ranks_gradient(values, cotangent),
             Self::Pairwise(way) => way.ranks_gradient(values, cotangent),
+            Self::Perturbed(way) => way.ranks_gradient(values, cotangent),
         }
     }
 
@@ -143,7 +156,9 @@ impl SoftSort {
         match self {
             Self::Network(way) => way.permutation_gradient(values, cotangent),
             Self::Unimodal(way) => way.permutation_gradient(values, cotangent),
-            Self::Permutahedron(_) | Self::Pairwise(_) => Err(self.without("permutation matrix")),
+            Self::Permutahedron(_) | Self::Pairwise(_) | Self::Perturbed(_) => {
+                Err(self.without("permutation matrix"))
+            }
         }
     }
 
@@ -154,6 +169,7 @@ impl SoftSort {
             Self::Permutahedron(way) => way.check_options()?,
             Self::Unimodal(way) => way.check_options()?,
             Self::Pairwise(way) => way.check_options()?,
+            Self::Perturbed(way) => way.check_options()?,
         }
         match shape {
             (0, _) | (_, 0) => Err(Error::shape(op, "at least one value", format!("{shape:?}"))),

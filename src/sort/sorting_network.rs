@@ -46,6 +46,34 @@ impl Default for SortingNetwork {
     }
 }
 
+/// The values sorted by a bitonic network whose comparators give max' = ln(eᵃ + eᵇ) and min' = a + b − max'.
+///
+/// A relaxation without steepness, for comparison: the sum is kept, the largest value comes out too large.
+///
+/// # Errors
+/// [`Error::NotFinite`] for NaN or infinite values.
+///
+/// # Example
+/// ```
+/// let sorted = reloss::sort::log_sum_exp_sorted(&[20.0, 10.0])?;
+/// assert!((sorted[0] - 10.0).abs() < 1e-4 && (sorted[1] - 20.0).abs() < 1e-4);
+/// # Ok::<(), reloss::Error>(())
+/// ```
+///
+/// # Reference
+/// Williamson, "Differentiable parallel approximate sorting networks", 2020.
+pub fn log_sum_exp_sorted(values: &[f64]) -> Result<Vec<f64>> {
+    check_finite("log_sum_exp_sorted", values)?;
+    let mut sorted = values.to_vec();
+    for (low, high) in Network::Bitonic.layers(values.len()).into_iter().flatten() {
+        let (a, b) = (sorted[low], sorted[high]);
+        let over = (-(a - b).abs()).exp().ln_1p();
+        sorted[high] = a.max(b) + over;
+        sorted[low] = a.min(b) - over;
+    }
+    Ok(sorted)
+}
+
 /// Beyond this the gradient in f32 could overflow; any data is sorted exactly long before.
 const STEEPNESS_LIMIT: f64 = 1e12;
 

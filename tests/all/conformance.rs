@@ -9,8 +9,8 @@ use reloss::correlation::{
 };
 use reloss::rank::{rank, Ties};
 use reloss::sort::{
-    isotonic_decreasing, Network, Permutahedron, Regularization, Relaxation, SortingNetwork, Unimodal,
-    Unimodality,
+    isotonic_decreasing, log_sum_exp_sorted, Network, Permutahedron, Regularization, Relaxation,
+    SortingNetwork, Unimodal, Unimodality,
 };
 use serde_json::{json, Value};
 
@@ -76,6 +76,7 @@ fn evaluate(case: &Value) -> Outcome {
         "soft_rank" => project(params, inputs, Permutahedron::ranks, Permutahedron::ranks_gradient, 1.0),
         "soft_sort" => project(params, inputs, Permutahedron::sorted, Permutahedron::sorted_gradient, -1.0),
         "isotonic_decreasing" => show(isotonic_decreasing(&numbers(&inputs["y"]))),
+        "bitonic_logsumexp_sort" => show(log_sum_exp_sorted(&numbers(&inputs["values"]))),
         "neuralsort_matrix" => unimodal(Unimodality::NeuralSort, params, inputs),
         "softsort_matrix" => unimodal(Unimodality::SoftSort, params, inputs),
         "rankdata" => show(rank(&numbers(&inputs["x"]), ties(params)?)),

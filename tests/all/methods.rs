@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use reloss::correlation::soft_spearman;
 use reloss::rank::{rank, soft_rank, Ties};
 use reloss::sort::{
-    isotonic_decreasing, soft_permutation, soft_sort, Pairwise, Permutahedron, Regularization, SoftSort,
-    Unimodal, Unimodality,
+    isotonic_decreasing, soft_permutation, soft_sort, Pairwise, Permutahedron, Perturbed, Regularization,
+    Relaxation, SoftSort, Unimodal, Unimodality,
 };
 use reloss::{Error, Matrix, Result, Tape};
 
@@ -173,6 +173,44 @@ fn tensors_give_what_lists_give() {
     let p = soft_permutation(matrix(&x[..n], 1), &soft).unwrap();
     assert_close(&wide(&p.as_vec()), &soft.permutation(&x[..n]).unwrap(), 1e-6);
     assert!(matches!(soft_sort(tensor, &Pairwise::default().into()), Err(Error::Parameter { .. })));
+}
+
+#[test]
+fn perturbed_ranks_and_gradients_of_two_values() {
+    let soft = Perturbed { sigma: 0.8, draws: 40_000, seed: 3 };
+    let x: [f64; 2] = [0.3, -0.2];
+    // The difference of the noises is normal with standard deviation σ√2: rank = 1 + Φ(d/(σ√2)).
+    let d = (x[0] - x[1]) / (0.8 * 2.0_f64.sqrt());
+    let phi = Relaxation::Gaussian;
+    let (value, slope) = (phi.value(d, 1.0), phi.slope(d, 1.0) / (0.8 * 2.0_f64.sqrt()));
+    // Standard errors: 0.5/200 and about 0.7/200.
+    assert_close(&soft.ranks(&x).unwrap(), &[1.0 + value, 2.0 - value], 0.01);
+    assert_close(&soft.ranks_gradient(&x, &[1.0, 0.0]).unwrap(), &[slope, -slope], 0.015);
+    assert_eq!(soft.ranks(&x).unwrap(), soft.ranks(&x).unwrap());
+    assert_ne!(soft.ranks(&x).unwrap(), Perturbed { seed: 4, ..soft }.ranks(&x).unwrap());
+    for (name, bad) in
+        [("sigma", Perturbed { sigma: 0.0, ..soft }), ("draws", Perturbed { draws: 0, ..soft })]
+    {
+        assert!(matches!(bad.ranks(&x), Err(Error::Parameter { name: n, .. }) if n == name));
+    }
+    assert!(matches!(SoftSort::from(soft).sorted(&x), Err(Error::Parameter { name: "sort", .. })));
+    let rows = matrix(&[0.3, -0.2, 5.0, -5.0], 2);
+    let ranks = soft_rank(rows.leaky_trace(), &soft.into()).unwrap();
+    assert_close(&wide(&ranks.as_vec())[2..], &[2.0, 1.0], 1e-6);
+    assert!(ranks.sum::<(), _>().backward().get(&rows).as_vec().iter().all(|g| g.is_finite()));
+}
+
+#[test]
+fn calibrated_steepness_gives_one_slope() {
+    for relaxation in Relaxation::ALL {
+        match (relaxation.steepness_for(0.7), relaxation) {
+            (Err(Error::Parameter { name: "slope", .. }), Relaxation::LogisticArt { .. }) => {}
+            (steepness, _) => assert_close(&[relaxation.slope(0.0, steepness.unwrap())], &[0.7], 1e-12),
+        }
+        assert!(matches!(relaxation.steepness_for(f64::NAN), Err(Error::Parameter { .. })));
+    }
+    let plain = Relaxation::LogisticArt { lambda: 0.0 };
+    assert_close(&[plain.slope(0.0, plain.steepness_for(2.0).unwrap())], &[2.0], 1e-12);
 }
 
 proptest! {

@@ -1,0 +1,132 @@
+//! Soft ranks as the mean of exact ranks under noise.
+
+use rand::Rng;
+use rand_chacha::rand_core::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{check_finite, Error, Result};
+
+/// Ranks averaged over normal noise added to the values: E\[rank(x + σ z)\], by Monte Carlo.
+///
+/// The gradient E\[z · rank(x + σ z)\] / σ is estimated from the same draws, with rank(x) taken off to lower its
+/// variance; it is an estimate, not the gradient of the estimated ranks, which are piecewise constant. The same seed
+/// gives the same draws for every list of one length.
+///
+/// # Example
+/// ```
+/// use reloss::sort::Perturbed;
+/// let soft = Perturbed { sigma: 0.1, ..Perturbed::default() };
+/// assert_eq!(soft.ranks(&[30.0, 10.0, 20.0])?, [3.0, 1.0, 2.0]);
+/// # Ok::<(), reloss::Error>(())
+/// ```
+///
+/// # Reference
+/// Berthet, Blondel, Teboul, Cuturi, Vert, Bach, "Learning with differentiable perturbed optimizers", NeurIPS 2020,
+/// proposition 3.1.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Perturbed {
+    /// σ, the noise's standard deviation, in \[1e-12, 1e12\]. Default: 1 (the paper's code).
+    pub sigma: f64,
+    /// Draws, one or more. Default: 1000 (the paper's code).
+    pub draws: usize,
+    /// Seed of the draws.
+    pub seed: u64,
+}
+
+impl Default for Perturbed {
+    fn default() -> Self {
+        Self { sigma: 1.0, draws: 1000, seed: 0 }
+    }
+}
+
+/// Exact ranks from 0; ties, which noise makes improbable, in order of appearance.
+fn exact_ranks(values: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_unstable_by(|&a, &b| values[a].total_cmp(&values[b]).then(a.cmp(&b)));
+    let mut ranks = vec![0.0; values.len()];
+    order.into_iter().enumerate().for_each(|(rank, index)| ranks[index] = rank as f64);
+    ranks
+}
+
+impl Perturbed {
+    /// The soft ranks of the values, from 1 (smallest) to n.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for options out of range, [`Error::Shape`] for an empty list,
+    /// [`Error::NotFinite`] for NaN or infinite values.
+    ///
+    /// # Example
+    /// ```
+    /// let ranks = reloss::sort::Perturbed::default().ranks(&[0.5, 0.0])?;
+    /// // 1 + Φ(0.5/√2) = 1.638 for the larger value.
+    /// assert!((ranks[0] - 1.638).abs() < 0.05 && (ranks[0] + ranks[1] - 3.0).abs() < 1e-12);
+    /// # Ok::<(), reloss::Error>(())
+    /// ```
+    pub fn ranks(&self, values: &[f64]) -> Result<Vec<f64>> {
+        self.check("ranks", values)?;
+        let mut sums = vec![0.0; values.len()];
+        self.each_draw(values, |_, ranks| {
+            sums.iter_mut().zip(ranks).for_each(|(sum, rank)| *sum += rank);
+        });
+        Ok(sums.into_iter().map(|sum| 1.0 + sum / self.draws as f64).collect())
+    }
+
+    /// An estimate of the gradient of Σ_i cotangent\[i\]·ranks\[i\] with respect to the values.
+    ///
+    /// # Errors
+    /// As [`Perturbed::ranks`]; also [`Error::Shape`] for lists of different lengths.
+    ///
+    /// # Example
+    /// ```
+    /// let gradient = reloss::sort::Perturbed::default().ranks_gradient(&[0.5, 0.0], &[1.0, 0.0])?;
+    /// assert!(gradient[0] > 0.0 && gradient[1] < 0.0);
+    /// # Ok::<(), reloss::Error>(())
+    /// ```
+    pub fn ranks_gradient(&self, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
+        self.check("ranks_gradient", values)?;
+        if cotangent.len() != values.len() {
+            let expected = format!("a cotangent of {} numbers", values.len());
+            return Err(Error::shape("ranks_gradient", expected, cotangent.len()));
+        }
+        check_finite("ranks_gradient", cotangent)?;
+        let unperturbed = exact_ranks(values);
+        let mut gradient = vec![0.0; values.len()];
+        self.each_draw(values, |noise, ranks| {
+            let moved = ranks.iter().zip(&unperturbed).zip(cotangent);
+            let gain: f64 = moved.map(|((rank, before), g)| g * (rank - before)).sum();
+            gradient.iter_mut().zip(noise).for_each(|(sum, z)| *sum += z * gain);
+        });
+        let scale = 1.0 / (self.sigma * self.draws as f64);
+        Ok(gradient.into_iter().map(|sum| sum * scale).collect())
+    }
+
+    /// Calls `f` with the noise and the perturbed values' ranks, from 0, of every draw.
+    fn each_draw(&self, values: &[f64], mut f: impl FnMut(&[f64], &[f64])) {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        for _ in 0..self.draws {
+            let noise: Vec<f64> = values.iter().map(|_| rng.sample(StandardNormal)).collect();
+            let perturbed: Vec<f64> = values.iter().zip(&noise).map(|(v, z)| v + self.sigma * z).collect();
+            f(&noise, &exact_ranks(&perturbed));
+        }
+    }
+
+    pub(super) fn check_options(&self) -> Result<()> {
+        if !(1e-12..=1e12).contains(&self.sigma) {
+            return Err(Error::parameter("sigma", format!("{} is not in [1e-12, 1e12]", self.sigma)));
+        }
+        if self.draws == 0 {
+            return Err(Error::parameter("draws", "one or more are needed"));
+        }
+        Ok(())
+    }
+
+    fn check(&self, op: &'static str, values: &[f64]) -> Result<()> {
+        self.check_options()?;
+        if values.is_empty() {
+            return Err(Error::shape(op, "at least one value", 0));
+        }
+        check_finite(op, values)
+    }
+}
