@@ -4,7 +4,7 @@ mod kendall;
 mod soft;
 
 pub use kendall::{kendall_tau_b, kendall_tau_c, somers_d, weighted_tau, Combine, WeightedTau};
-pub use soft::{soft_spearman, soft_spearman_composed};
+pub use soft::{soft_pearson, soft_spearman, soft_spearman_composed};
 
 use crate::error::{check_finite, Error, Result};
 use crate::rank::{rank, Ties};

@@ -1,6 +1,6 @@
 //! Correlations with soft ranks, as losses.
 
-use dfdx::prelude::{HasShape, Tape};
+use dfdx::prelude::{HasShape, Tape, TryMul};
 
 use super::{centred, constant, direction, dot, gradient, mean, norm, too_few};
 use crate::error::{check_finite, Error, Result};
@@ -72,6 +72,57 @@ pub fn soft_spearman_composed<T: Tape<f32, Dev>>(
     composed(x, target, soft)
 }
 
+/// Pearson's correlation of a tensor with fixed values, differentiable with respect to the tensor.
+///
+/// # Shapes
+/// (1, n) and n values → a scalar in \[-1, 1\].
+///
+/// # Errors
+/// [`Error::Shape`] unless `x` has one row and the length of `other`, [`Error::NotFinite`] for NaN or infinite
+/// values, [`Error::Undefined`] for fewer than two values or a constant side.
+///
+/// # Example
+/// ```
+/// use reloss::{correlation::soft_pearson, ops::{matrix, scalar}};
+/// let rho = soft_pearson(matrix(vec![1.0, 2.0, 3.0], 1, 3)?, &[2.0, 4.0, 7.0])?;
+/// assert!((scalar(&rho) - 0.9933993).abs() < 1e-6);
+/// # Ok::<(), reloss::Error>(())
+/// ```
+pub fn soft_pearson<T: Tape<f32, Dev>>(x: Matrix<T>, other: &[f64]) -> Result<Scalar<T>> {
+    const NAME: &str = "soft_pearson";
+    check_sides(NAME, *x.shape(), other)?;
+    check_finite(NAME, other)?;
+    let unit = direction(NAME, other)?;
+    mean_and_spread(NAME, &x.as_vec())?;
+    // A factor of its own size first: squares of the largest floats would overflow.
+    let largest = x.as_vec().iter().fold(0.0_f32, |size, v| size.max(v.abs()));
+    project(NAME, x.try_mul(1.0 / largest)?, &unit)
+}
+
+/// The cosine between the deviations of one row and a unit vector of deviations.
+fn project<T: Tape<f32, Dev>>(name: &'static str, x: Matrix<T>, unit: &[f64]) -> Result<Scalar<T>> {
+    use dfdx::prelude::*;
+    let unit = x.device().try_tensor_from_vec(unit.iter().map(|&c| c as f32).collect(), *x.shape())?;
+    let (r, norm) = deviations(x)?;
+    let rho = r.try_mul(unit)?.try_sum::<(), _>()?.try_div(norm.try_reshape_like(&())?)?;
+    if !rho.as_vec()[0].is_finite() {
+        return Err(constant(name));
+    }
+    Ok(rho)
+}
+
+/// Refuses a tensor that is not one row as long as the other side, of two values or more.
+fn check_sides(name: &'static str, shape: (usize, usize), other: &[f64]) -> Result<()> {
+    if shape.0 != 1 || shape.1 != other.len() {
+        let expected = format!("one row and one value of the other side for each column, (1, {})", shape.1);
+        return Err(Error::shape(name, expected, format!("{shape:?} and {}", other.len())));
+    }
+    if shape.1 < 2 {
+        return Err(too_few(name, shape.1));
+    }
+    Ok(())
+}
+
 const SOFT_SPEARMAN: &str = "soft_spearman";
 
 /// The fixed side: its centred average ranks, scaled to length 1.
@@ -79,28 +130,21 @@ struct Target(Vec<f64>);
 
 impl Target {
     fn new(shape: (usize, usize), other: &[f64], soft: &SoftSort) -> Result<Self> {
-        if shape.0 != 1 || shape.1 != other.len() {
-            let expected =
-                format!("one row and one value of the other side for each column, (1, {})", shape.1);
-            return Err(Error::shape(SOFT_SPEARMAN, expected, format!("{shape:?} and {}", other.len())));
-        }
-        if shape.1 < 2 {
-            return Err(too_few(SOFT_SPEARMAN, shape.1));
-        }
+        check_sides(SOFT_SPEARMAN, shape, other)?;
         soft.check(SOFT_SPEARMAN, shape)?;
         Ok(Self(direction(SOFT_SPEARMAN, &rank(other, Ties::Average)?)?))
     }
 }
 
 /// Mean and standard deviation (divisor n) of values about to be standardised.
-fn mean_and_spread(values: &[f32]) -> Result<(f64, f64)> {
-    check_finite(SOFT_SPEARMAN, values)?;
+fn mean_and_spread(name: &'static str, values: &[f32]) -> Result<(f64, f64)> {
+    check_finite(name, values)?;
     let wide: Vec<f64> = values.iter().map(|&v| f64::from(v)).collect();
     let mean = mean(&wide);
     let spread = norm(&centred(&wide)) / (wide.len() as f64).sqrt();
     // Below, 1/spread would overflow in the gradient.
     if spread < f64::from(f32::MIN_POSITIVE) {
-        return Err(constant(SOFT_SPEARMAN));
+        return Err(constant(name));
     }
     Ok((mean, spread))
 }
@@ -108,21 +152,13 @@ fn mean_and_spread(values: &[f32]) -> Result<(f64, f64)> {
 fn composed<T: Tape<f32, Dev>>(x: Matrix<T>, target: Target, soft: &SortingNetwork) -> Result<Scalar<T>> {
     use dfdx::prelude::*;
     let shape = *x.shape();
-    mean_and_spread(&x.as_vec())?;
-    let unit = target.0.iter().map(|&c| c as f32).collect();
-    let unit = x.device().try_tensor_from_vec(unit, shape)?;
-
+    mean_and_spread(SOFT_SPEARMAN, &x.as_vec())?;
     // A factor of its own size first: squares of the largest floats would overflow.
     let largest = x.as_vec().iter().fold(0.0_f32, |size, v| size.max(v.abs()));
     let (z, norm) = deviations(x.try_mul(1.0 / largest)?)?;
     let spread = norm.try_mul(1.0 / (shape.1 as f32).sqrt())?;
     let z = z.try_div(spread.try_broadcast_like::<_, Axis<1>>(&shape)?)?;
-    let (r, norm) = deviations(sort::composed::soft_rank(z, soft)?)?;
-    let rho = r.try_mul(unit)?.try_sum::<(), _>()?.try_div(norm.try_reshape_like(&())?)?;
-    if !rho.as_vec()[0].is_finite() {
-        return Err(constant(SOFT_SPEARMAN));
-    }
-    Ok(rho)
+    project(SOFT_SPEARMAN, sort::composed::soft_rank(z, soft)?, &target.0)
 }
 
 type Deviations<T> = (Matrix<T>, dfdx::prelude::Tensor<(usize,), f32, Dev, T>);
@@ -183,7 +219,7 @@ mod fused {
         }
 
         fn forward(&self, row: &[f32], out: &mut [f32], with_gradient: bool) -> Result<Self::Trace> {
-            let (mean, spread) = mean_and_spread(row)?;
+            let (mean, spread) = mean_and_spread(SOFT_SPEARMAN, row)?;
             let standardised: Vec<f32> =
                 row.iter().map(|&v| ((f64::from(v) - mean) / spread) as f32).collect();
             let mut soft_ranks = vec![0.0; row.len()];

@@ -17,6 +17,7 @@ mod perturbed;
 mod real;
 mod relaxation;
 mod row;
+mod selection;
 mod soft_sort;
 mod sorting_network;
 mod unimodal;
@@ -28,6 +29,7 @@ pub use perturbed::Perturbed;
 #[cfg(test)]
 pub(crate) use real::normal_cdf_exact;
 pub use relaxation::Relaxation;
+pub use selection::{soft_quantile, soft_top_k};
 pub use soft_sort::SoftSort;
 pub use sorting_network::{log_sum_exp_sorted, SortingNetwork};
 pub use unimodal::{Unimodal, Unimodality};

@@ -3,8 +3,8 @@
 use dfdx::prelude::*;
 use proptest::prelude::*;
 use reloss::correlation::{
-    kendall_tau_b, kendall_tau_c, pearson, pearson_gradient, soft_spearman, soft_spearman_composed, somers_d,
-    spearman, weighted_tau, Combine, WeightedTau,
+    kendall_tau_b, kendall_tau_c, pearson, pearson_gradient, soft_pearson, soft_spearman,
+    soft_spearman_composed, somers_d, spearman, weighted_tau, Combine, WeightedTau,
 };
 use reloss::rank::{rank, Ties};
 use reloss::sort::{Network, Relaxation, SortingNetwork};
@@ -282,4 +282,27 @@ fn pair_counts_refuse_what_they_cannot_count() {
     }
     // A constant dependent side has Somers' D 0: of the pairs x tells apart none agrees.
     assert_eq!(somers_d(&[1.0, 2.0], &[3.0, 3.0]).unwrap(), 0.0);
+}
+
+#[test]
+fn pearson_of_a_tensor_equals_that_of_lists() {
+    for n in [2, 3, 17] {
+        let (x, y) = (scattered(n, 5), scattered(n, 6));
+        for scale in [1.0, 1e20, 1e-20] {
+            let scaled: Vec<f64> = x.iter().map(|v| v * scale).collect();
+            let tensor = matrix(&scaled, 1);
+            let rho = soft_pearson(tensor.leaky_trace(), &y).unwrap();
+            assert_close(&[f64::from(rho.array())], &[pearson(&x, &y).unwrap()], 1e-5);
+            let gradient = wide(&rho.backward().get(&tensor).as_vec());
+            let scaled: Vec<f64> = gradient.iter().map(|g| g * scale).collect();
+            assert_close(&scaled, &pearson_gradient(&x, &y).unwrap(), 1e-5);
+        }
+    }
+    let refused = |x: &[f64], y: &[f64]| soft_pearson(matrix(x, 1), y).unwrap_err();
+    assert!(matches!(refused(&[1.0, 1.0], &[1.0, 2.0]), Error::Undefined { .. }));
+    assert!(matches!(refused(&[1.0, 2.0], &[1.0, 1.0]), Error::Undefined { .. }));
+    assert!(matches!(refused(&[1.0], &[1.0]), Error::Undefined { .. }));
+    assert!(matches!(refused(&[1.0, 2.0], &[1.0]), Error::Shape { .. }));
+    assert!(matches!(refused(&[1.0, f64::NAN], &[1.0, 2.0]), Error::NotFinite { index: 1, .. }));
+    assert!(matches!(refused(&[1.0, 2.0], &[1.0, f64::NAN]), Error::NotFinite { index: 1, .. }));
 }

@@ -5,10 +5,10 @@ use proptest::prelude::*;
 use reloss::correlation::soft_spearman;
 use reloss::rank::{rank, soft_rank, Ties};
 use reloss::sort::{
-    isotonic_decreasing, soft_permutation, soft_sort, Pairwise, Permutahedron, Perturbed, Regularization,
-    Relaxation, SoftSort, Unimodal, Unimodality,
+    isotonic_decreasing, soft_permutation, soft_quantile, soft_sort, soft_top_k, Pairwise, Permutahedron,
+    Perturbed, Regularization, Relaxation, SoftSort, SortingNetwork, Unimodal, Unimodality,
 };
-use reloss::{Error, Matrix, Result, Tape};
+use reloss::{Dev, Error, Matrix, Result, Tape};
 
 use crate::sort::{differences, matrix, scattered, SIZES};
 use crate::support::{assert_close, wide};
@@ -211,6 +211,38 @@ fn calibrated_steepness_gives_one_slope() {
     }
     let plain = Relaxation::LogisticArt { lambda: 0.0 };
     assert_close(&[plain.slope(0.0, plain.steepness_for(2.0).unwrap())], &[2.0], 1e-12);
+}
+
+#[test]
+fn quantiles_and_the_largest_k() {
+    let x = [4.0, -1.0, 2.5, 0.0, 3.0];
+    let sharp =
+        sorters(1e-4).chain([SoftSort::from(SortingNetwork { steepness: 1e4, ..SortingNetwork::default() })]);
+    for soft in sharp {
+        for (q, want) in [(0.0, -1.0), (0.25, 0.0), (0.5, 2.5), (0.6, 2.7), (1.0, 4.0)] {
+            let got = soft_quantile(matrix(&x, 1), q, &soft).unwrap();
+            assert_close(&wide(&got.as_vec()), &[want], 1e-5);
+        }
+        let member = soft_top_k(matrix(&x, 1), 2, &soft);
+        match (member, soft) {
+            (Err(Error::Parameter { name: "sort", .. }), SoftSort::Permutahedron(_)) => {}
+            (member, _) => assert_close(&wide(&member.unwrap().as_vec()), &[1.0, 0.0, 0.0, 0.0, 1.0], 1e-5),
+        }
+    }
+    let soft = SoftSort::default();
+    let rows = matrix(&scattered(12, 1), 3);
+    let member = soft_top_k(rows.leaky_trace(), 3, &soft).unwrap();
+    let sums: Vec<f64> = wide(&member.as_vec()).chunks(4).map(|row| row.iter().sum()).collect();
+    assert_close(&sums, &[3.0; 3], 1e-5);
+    assert!(member.square().sum::<(), _>().backward().get(&rows).as_vec().iter().any(|&g| g != 0.0));
+    for k in [0, 6] {
+        assert!(matches!(soft_top_k(matrix(&x, 1), k, &soft), Err(Error::Parameter { name: "k", .. })));
+    }
+    for q in [-0.1, 1.1, f64::NAN] {
+        assert!(matches!(soft_quantile(matrix(&x, 1), q, &soft), Err(Error::Parameter { name: "q", .. })));
+    }
+    let empty = Dev::default().tensor_from_vec(vec![], (1, 0));
+    assert!(matches!(soft_quantile(empty, 0.5, &soft), Err(Error::Shape { .. })));
 }
 
 proptest! {
