@@ -40,6 +40,16 @@ def failures(cell):
     return found
 
 
+def undrawn(cell):
+    """Returns the name of a figure that was printed instead of drawn: the kernel does so after moving a variable."""
+    for output in cell.get("outputs", []):
+        data = output.get("data", {})
+        text = text_of(data.get("text/plain", ""))
+        if text.startswith("Figure(") and not any(kind.startswith("image/") for kind in data):
+            return text.strip()
+    return None
+
+
 def shown(cell):
     """Returns the text that a cell printed or gave as its value."""
     texts = []
@@ -62,6 +72,8 @@ def problems_of_cell(number, cell):
     found = failures(cell)
     if EXPECTED_FAILURE in cell.get("metadata", {}).get("tags", []):
         return [] if found else [f"{place(number, cell)}: was to fail, and did not"]
+    if undrawn(cell):
+        found.append(f"{undrawn(cell)} was printed, not drawn: build it in a block and end the cell with its variable")
     # The kernel sends stderr on its own way: a message may arrive when the next cell runs already.
     return [f"{place(number, cell)} (or the one before): {message}" for message in found]
 

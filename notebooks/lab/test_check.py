@@ -55,6 +55,12 @@ class Problems(unittest.TestCase):
         trace = [stream("stderr", f"{frame}: run_user_code\n") for frame in range(50)]
         self.assert_problems([cell("v[9]", PANIC, *trace), SENTINEL], ["panic: thread", "\n..."])
 
+    def test_a_figure_that_is_only_printed(self):
+        drawn = value('Figure(["a"])')
+        drawn["data"]["image/png"] = "iVBORw0KGgo="
+        self.assert_problems([cell("a", drawn), SENTINEL])
+        self.assert_problems([cell("b", value('Figure(["b"])')), SENTINEL], ["code cell 1 `b`", "was printed, not drawn"])
+
     def test_silent_failure_on_stderr(self):
         self.assert_problems([cell("fail()?", stream("stderr", "\n")), SENTINEL], ["message on stderr"])
 
