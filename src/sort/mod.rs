@@ -6,6 +6,7 @@
 //! row, and `sort(x) = x @ P` with P the product of the layers. [`Permutahedron`], [`Unimodal`], [`Pairwise`] and
 //! [`Perturbed`] do without a network.
 
+mod checks;
 pub mod composed;
 mod fused;
 mod kernel;

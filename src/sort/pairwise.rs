@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{check_finite, Error, Result};
+use super::checks::{check_cotangent, check_softness, check_values};
+use crate::error::Result;
+#[cfg(doc)]
+use crate::Error;
 
 /// Ranks that count, through a sigmoid, the values below.
 ///
@@ -74,11 +77,7 @@ impl Pairwise {
     /// ```
     pub fn ranks_gradient(&self, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
         self.check("ranks_gradient", values)?;
-        if cotangent.len() != values.len() {
-            let expected = format!("a cotangent of {} numbers", values.len());
-            return Err(Error::shape("ranks_gradient", expected, cotangent.len()));
-        }
-        check_finite("ranks_gradient", cotangent)?;
+        check_cotangent("ranks_gradient", cotangent, values.len())?;
         let one = |(a, g): (&f64, &f64)| {
             let pairs = values.iter().zip(cotangent);
             let pulls = pairs.map(|(b, h)| (g - h) * sigmoid((a - b) / self.temperature).1);
@@ -88,22 +87,11 @@ impl Pairwise {
     }
 
     pub(super) fn check_options(&self) -> Result<()> {
-        if (1e-12..=1e12).contains(&self.temperature) {
-            return Ok(());
-        }
-        Err(Error::parameter("temperature", format!("{} is not in [1e-12, 1e12]", self.temperature)))
+        check_softness("temperature", self.temperature)
     }
 
     fn check(&self, op: &'static str, values: &[f64]) -> Result<()> {
         self.check_options()?;
-        if values.is_empty() {
-            return Err(Error::shape(op, "at least one value", 0));
-        }
-        check_finite(op, values)?;
-        // Differences over the temperature must stay finite.
-        match values.iter().position(|v| v.abs() > 1e280) {
-            Some(index) => Err(Error::NotFinite { op, index }),
-            None => Ok(()),
-        }
+        check_values(op, values)
     }
 }

@@ -6,7 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{check_finite, Error, Result};
+use super::checks::{check_cotangent, check_softness, check_values};
+use crate::error::{check_finite, Result};
+#[cfg(doc)]
+use crate::Error;
 
 /// What the projection onto the permutahedron is regularised by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,8 +47,6 @@ impl Default for Permutahedron {
         Self { regularization: Regularization::Quadratic, strength: 1.0 }
     }
 }
-
-const STRENGTHS: std::ops::RangeInclusive<f64> = 1e-12..=1e12;
 
 /// Consecutive places, in descending order, that share one value of the isotonic regression.
 #[derive(Clone, Copy, Debug)]
@@ -197,7 +198,8 @@ impl Permutahedron {
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn sorted_gradient(&self, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
-        self.check_gradient("sorted_gradient", values, cotangent)?;
+        self.check("sorted_gradient", values)?;
+        check_cotangent("sorted_gradient", cotangent, values.len())?;
         let projected = self.sort(values);
         // The places ascend: place j of the result is place n − 1 − j of the descending negatives.
         Ok(self.pull_back(&projected, |place| cotangent[place], |shares, sum, _| shares * sum))
@@ -217,7 +219,8 @@ impl Permutahedron {
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn ranks_gradient(&self, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
-        self.check_gradient("ranks_gradient", values, cotangent)?;
+        self.check("ranks_gradient", values)?;
+        check_cotangent("ranks_gradient", cotangent, values.len())?;
         let projected = self.rank(values);
         // Entropic: d μ = μ (dz − d level), so the cotangent is weighed by μ.
         let weighed = |place: usize| {
@@ -297,36 +300,11 @@ impl Permutahedron {
     }
 
     pub(super) fn check_options(&self) -> Result<()> {
-        if !STRENGTHS.contains(&self.strength) {
-            let reason =
-                format!("{} is not in [{:e}, {:e}]", self.strength, STRENGTHS.start(), STRENGTHS.end());
-            return Err(Error::parameter("strength", reason));
-        }
-        Ok(())
+        check_softness("strength", self.strength)
     }
 
     fn check(&self, op: &'static str, values: &[f64]) -> Result<()> {
         self.check_options()?;
-        if values.is_empty() {
-            return Err(Error::shape(op, "at least one value", 0));
-        }
-        check_finite(op, values)?;
-        // θ/ε and its sums must stay finite.
-        match values.iter().position(|v| v.abs() > 1e280) {
-            Some(index) => Err(Error::NotFinite { op, index }),
-            None => Ok(()),
-        }
-    }
-
-    fn check_gradient(&self, op: &'static str, values: &[f64], cotangent: &[f64]) -> Result<()> {
-        self.check(op, values)?;
-        if cotangent.len() != values.len() {
-            return Err(Error::shape(
-                op,
-                format!("a cotangent of {} numbers", values.len()),
-                cotangent.len(),
-            ));
-        }
-        check_finite(op, cotangent)
+        check_values(op, values)
     }
 }

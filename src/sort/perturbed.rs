@@ -6,7 +6,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{check_finite, Error, Result};
+use super::checks::{check_cotangent, check_softness, check_values};
+use crate::error::{Error, Result};
 
 /// Ranks averaged over normal noise added to the values: E\[rank(x + σ z)\], by Monte Carlo.
 ///
@@ -86,11 +87,7 @@ impl Perturbed {
     /// ```
     pub fn ranks_gradient(&self, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
         self.check("ranks_gradient", values)?;
-        if cotangent.len() != values.len() {
-            let expected = format!("a cotangent of {} numbers", values.len());
-            return Err(Error::shape("ranks_gradient", expected, cotangent.len()));
-        }
-        check_finite("ranks_gradient", cotangent)?;
+        check_cotangent("ranks_gradient", cotangent, values.len())?;
         let unperturbed = exact_ranks(values);
         let mut gradient = vec![0.0; values.len()];
         self.each_draw(values, |noise, ranks| {
@@ -113,9 +110,7 @@ impl Perturbed {
     }
 
     pub(super) fn check_options(&self) -> Result<()> {
-        if !(1e-12..=1e12).contains(&self.sigma) {
-            return Err(Error::parameter("sigma", format!("{} is not in [1e-12, 1e12]", self.sigma)));
-        }
+        check_softness("sigma", self.sigma)?;
         if self.draws == 0 {
             return Err(Error::parameter("draws", "one or more are needed"));
         }
@@ -124,9 +119,6 @@ impl Perturbed {
 
     fn check(&self, op: &'static str, values: &[f64]) -> Result<()> {
         self.check_options()?;
-        if values.is_empty() {
-            return Err(Error::shape(op, "at least one value", 0));
-        }
-        check_finite(op, values)
+        check_values(op, values)
     }
 }

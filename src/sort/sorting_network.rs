@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::checks::check_cotangent;
 use super::kernel;
 use super::network::Network;
 use super::relaxation::Relaxation;
@@ -198,10 +199,7 @@ impl SortingNetwork {
     ) -> Result<Vec<f64>> {
         self.check(op, values)?;
         let len = output.len(values.len());
-        if cotangent.len() != len {
-            return Err(Error::shape(op, format!("a cotangent of {len} numbers"), cotangent.len()));
-        }
-        check_finite(op, cotangent)?;
+        check_cotangent(op, cotangent, len)?;
         let plan = kernel::Plan::new(self.network, values.len());
         let trace = row::forward(&plan, self, output, values, &mut vec![0.0; len], true);
         let mut gradient = vec![0.0; values.len()];

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{check_finite, Error, Result};
+use super::checks::{check_cotangent, check_softness, check_values};
+use crate::error::Result;
+#[cfg(doc)]
+use crate::Error;
 
 /// Where the logits of a place come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,8 +47,6 @@ impl Default for Unimodal {
         Self { unimodality: Unimodality::NeuralSort, temperature: 1.0 }
     }
 }
-
-const TEMPERATURES: std::ops::RangeInclusive<f64> = 1e-12..=1e12;
 
 impl Unimodal {
     /// The soft permutation matrix P, row-major: row = input, column = place in ascending order.
@@ -121,7 +122,8 @@ impl Unimodal {
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn permutation_gradient(&self, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
-        self.check_gradient("permutation_gradient", values, cotangent, values.len().pow(2))?;
+        self.check("permutation_gradient", values)?;
+        check_cotangent("permutation_gradient", cotangent, values.len().pow(2))?;
         Ok(self.pull_back(values, &self.shares(values), &transposed(cotangent, values.len())))
     }
 
@@ -137,7 +139,8 @@ impl Unimodal {
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn sorted_gradient(&self, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
-        self.check_gradient("sorted_gradient", values, cotangent, values.len())?;
+        self.check("sorted_gradient", values)?;
+        check_cotangent("sorted_gradient", cotangent, values.len())?;
         let shares = self.shares(values);
         let on_shares: Vec<f64> = cotangent.iter().flat_map(|g| values.iter().map(move |v| g * v)).collect();
         let mut gradient = self.pull_back(values, &shares, &on_shares);
@@ -159,7 +162,8 @@ impl Unimodal {
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn ranks_gradient(&self, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
-        self.check_gradient("ranks_gradient", values, cotangent, values.len())?;
+        self.check("ranks_gradient", values)?;
+        check_cotangent("ranks_gradient", cotangent, values.len())?;
         let places = 1..=values.len();
         let on_shares: Vec<f64> =
             places.flat_map(|place| cotangent.iter().map(move |g| place as f64 * g)).collect();
@@ -220,33 +224,12 @@ impl Unimodal {
     }
 
     pub(super) fn check_options(&self) -> Result<()> {
-        if !TEMPERATURES.contains(&self.temperature) {
-            let (low, high) = (TEMPERATURES.start(), TEMPERATURES.end());
-            let reason = format!("{} is not in [{low:e}, {high:e}]", self.temperature);
-            return Err(Error::parameter("temperature", reason));
-        }
-        Ok(())
+        check_softness("temperature", self.temperature)
     }
 
     fn check(&self, op: &'static str, values: &[f64]) -> Result<()> {
         self.check_options()?;
-        if values.is_empty() {
-            return Err(Error::shape(op, "at least one value", 0));
-        }
-        check_finite(op, values)?;
-        // Sums of distances over the temperature must stay finite.
-        match values.iter().position(|v| v.abs() > 1e280) {
-            Some(index) => Err(Error::NotFinite { op, index }),
-            None => Ok(()),
-        }
-    }
-
-    fn check_gradient(&self, op: &'static str, values: &[f64], cotangent: &[f64], len: usize) -> Result<()> {
-        self.check(op, values)?;
-        if cotangent.len() != len {
-            return Err(Error::shape(op, format!("a cotangent of {len} numbers"), cotangent.len()));
-        }
-        check_finite(op, cotangent)
+        check_values(op, values)
     }
 }
 
