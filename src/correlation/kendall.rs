@@ -16,7 +16,7 @@ pub enum Combine {
 }
 
 /// Sums of pair weights over unordered pairs of elements.
-struct Pairs {
+pub(super) struct Pairs {
     total: f64,
     /// Pairs with equal x.
     x_ties: f64,
@@ -65,7 +65,7 @@ type Element = (f64, f64, f64);
 
 impl Pairs {
     /// Knight's algorithm: sort by (x, y), then count the exchanges a merge sort by y makes.
-    fn count(x: &[f64], y: &[f64], weight: impl Fn(usize) -> f64, combine: Combine) -> Self {
+    pub(super) fn count(x: &[f64], y: &[f64], weight: impl Fn(usize) -> f64, combine: Combine) -> Self {
         let mut elements: Vec<Element> = (0..x.len()).map(|i| (x[i], y[i], weight(i))).collect();
         elements.sort_unstable_by(|a, b| order(a.0, b.0).then(order(a.1, b.1)));
         let ties = |elements: &[Element], same: fn(&Element, &Element) -> bool| -> (f64, usize) {
@@ -86,7 +86,7 @@ impl Pairs {
     }
 
     /// The balance over the geometric mean of the pairs that either side tells apart.
-    fn tau_b(&self, what: &'static str) -> Result<f64> {
+    pub(super) fn tau_b(&self, what: &'static str) -> Result<f64> {
         let (by_x, by_y) = (self.total - self.x_ties, self.total - self.y_ties);
         if !(by_x > 0.0 && by_y > 0.0) {
             return Err(constant(what));

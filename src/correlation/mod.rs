@@ -2,9 +2,11 @@
 
 mod kendall;
 mod soft;
+mod weighted;
 
 pub use kendall::{kendall_tau_b, kendall_tau_c, somers_d, weighted_tau, Combine, WeightedTau};
 pub use soft::{soft_pearson, soft_spearman, soft_spearman_composed};
+pub use weighted::{kendall_tau_b_weighted, pearson_weighted, spearman_weighted};
 
 use crate::error::{check_finite, Error, Result};
 use crate::rank::{rank, Ties};
@@ -105,6 +107,11 @@ fn centred(x: &[f64]) -> Vec<f64> {
 
 /// Deviations from the mean, the largest scaled to 1: nothing overflows, whatever the values' size.
 fn scaled(what: &str, x: &[f64]) -> Result<Vec<f64>> {
+    scaled_around(what, x, mean)
+}
+
+/// [`scaled`] with a mean of one's own.
+fn scaled_around(what: &str, x: &[f64], mean: impl Fn(&[f64]) -> f64) -> Result<Vec<f64>> {
     let shrink = |x: &[f64]| {
         let largest = x.iter().fold(0.0_f64, |size, v| size.max(v.abs()));
         (largest > 0.0).then(|| x.iter().map(|v| v / largest).collect::<Vec<f64>>())
@@ -112,7 +119,11 @@ fn scaled(what: &str, x: &[f64]) -> Result<Vec<f64>> {
     if x.windows(2).all(|pair| pair[0] == pair[1]) {
         return Err(constant(what));
     }
-    shrink(x).and_then(|x| shrink(&centred(&x))).ok_or_else(|| constant(what))
+    let deviations = shrink(x).and_then(|x| {
+        let mean = mean(&x);
+        shrink(&x.iter().map(|v| v - mean).collect::<Vec<f64>>())
+    });
+    deviations.ok_or_else(|| constant(what))
 }
 
 /// Deviations from the mean, scaled to length 1.

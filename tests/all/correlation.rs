@@ -3,8 +3,9 @@
 use dfdx::prelude::*;
 use proptest::prelude::*;
 use reloss::correlation::{
-    kendall_tau_b, kendall_tau_c, pearson, pearson_gradient, soft_pearson, soft_spearman,
-    soft_spearman_composed, somers_d, spearman, weighted_tau, Combine, WeightedTau,
+    kendall_tau_b, kendall_tau_b_weighted, kendall_tau_c, pearson, pearson_gradient, pearson_weighted,
+    soft_pearson, soft_spearman, soft_spearman_composed, somers_d, spearman, spearman_weighted, weighted_tau,
+    Combine, WeightedTau,
 };
 use reloss::rank::{rank, Ties};
 use reloss::sort::{Network, Relaxation, SortingNetwork};
@@ -305,4 +306,37 @@ fn pearson_of_a_tensor_equals_that_of_lists() {
     assert!(matches!(refused(&[1.0, 2.0], &[1.0]), Error::Shape { .. }));
     assert!(matches!(refused(&[1.0, f64::NAN], &[1.0, 2.0]), Error::NotFinite { index: 1, .. }));
     assert!(matches!(refused(&[1.0, 2.0], &[1.0, f64::NAN]), Error::NotFinite { index: 1, .. }));
+}
+
+#[test]
+fn whole_weights_count_as_repetitions() {
+    type Weighted = fn(&[f64], &[f64], &[f64]) -> reloss::Result<f64>;
+    type Plain = fn(&[f64], &[f64]) -> reloss::Result<f64>;
+    let forms: [(Weighted, Plain); 3] =
+        [(pearson_weighted, pearson), (spearman_weighted, spearman), (kendall_tau_b_weighted, kendall_tau_b)];
+    for n in [4, 9, 40] {
+        let coarse = |seed| scattered(n, seed).iter().map(|v| (v * 3.0).round()).collect::<Vec<f64>>();
+        let (x, y) = (coarse(1), coarse(2));
+        let weights: Vec<f64> = (0..n).map(|i| [1.0, 0.0, 3.0, 2.0][i % 4]).collect();
+        let repeat = |values: &[f64]| -> Vec<f64> {
+            values.iter().zip(&weights).flat_map(|(&v, &w)| vec![v; w as usize]).collect()
+        };
+        for (weighted, plain) in forms {
+            let want = plain(&repeat(&x), &repeat(&y)).unwrap();
+            let scaled: Vec<f64> = weights.iter().map(|w| w * 1e200).collect();
+            for weights in [&weights, &scaled] {
+                assert_close(&[weighted(&x, &y, weights).unwrap()], &[want], 1e-12);
+            }
+        }
+    }
+    for (weighted, _) in forms {
+        let refused = |x: &[f64], weights: &[f64]| weighted(x, &[1.0, 2.0, 4.0], weights).unwrap_err();
+        let x = [3.0, 1.0, 2.0];
+        assert!(matches!(refused(&x, &[1.0, 1.0]), Error::Shape { .. }));
+        assert!(matches!(refused(&x, &[1.0, -1.0, 1.0]), Error::Parameter { name: "weights", .. }));
+        assert!(matches!(refused(&x, &[0.0; 3]), Error::Parameter { name: "weights", .. }));
+        assert!(matches!(refused(&x, &[1.0, f64::NAN, 1.0]), Error::NotFinite { index: 1, .. }));
+        assert!(matches!(refused(&x, &[0.0, 0.0, 1.0]), Error::Undefined { .. }));
+        assert!(matches!(refused(&[1.0, 1.0, 5.0], &[1.0, 1.0, 0.0]), Error::Undefined { .. }));
+    }
 }
