@@ -22,6 +22,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use dfdx::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::loss::Loss;
@@ -41,6 +42,17 @@ pub struct Surrogate {
     metric: String,
     shares: Option<Vec<f32>>,
 }
+
+/// What a file holds beside the network.
+#[derive(Serialize, Deserialize)]
+struct Notes {
+    input: Input,
+    metric: String,
+    shares: Option<Vec<f32>>,
+}
+
+/// The notes' key in a file.
+const NOTES: &str = "reloss.loss";
 
 impl Surrogate {
     /// A loss from its parts; `metric` names what it was learned for.
@@ -91,14 +103,15 @@ impl Surrogate {
     /// Writes the network as safetensors, atomically, with PyTorch's parameter names.
     ///
     /// The names are those of the released code (`logits_fcs.0.weight`, …), so that weights move
-    /// to and from PyTorch; the input's settings travel as notes beside them.
+    /// to and from PyTorch; the input's settings and the classes' shares travel as notes beside them.
     ///
     /// # Errors
     /// [`Error::Io`] when the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let input = serde_json::to_string(&self.input).map_err(|e| Error::data(path, None, e))?;
-        let notes = [("reloss.input".to_string(), input), ("reloss.metric".to_string(), self.metric.clone())];
-        self.network.parameters().save(path, HashMap::from(notes))
+        let notes = Notes { input: self.input, metric: self.metric.clone(), shares: self.shares.clone() };
+        let text = serde_json::to_string(&notes).map_err(|e| Error::data(path, None, e))?;
+        // One entry: the order of several would differ from file to file.
+        self.network.parameters().save(path, HashMap::from([(NOTES.to_string(), text)]))
     }
 
     /// Reads what [`Surrogate::save`] wrote, or the released weights as safetensors.
@@ -111,13 +124,13 @@ impl Surrogate {
     pub fn load(path: &Path) -> Result<Self> {
         let (parameters, notes) = crate::ops::Parameters::load(path)?;
         let data = |e: &dyn std::fmt::Display| Error::data(path, None, e);
-        let input = match notes.get("reloss.input") {
+        let notes: Notes = match notes.get(NOTES) {
             Some(text) => serde_json::from_str(text).map_err(|e| data(&e))?,
-            None => Input::released(),
+            None => Notes { input: Input::released(), metric: "unknown".to_string(), shares: None },
         };
         let network = Network::from_parameters(&parameters).map_err(|e| data(&e))?;
-        let metric = notes.get("reloss.metric").map_or("unknown", String::as_str);
-        Self::new(network, input, metric).map_err(|e| data(&e))
+        let loss = Self::new(network, notes.input, &notes.metric).map_err(|e| data(&e))?;
+        Ok(Self { shares: notes.shares, ..loss })
     }
 
     /// The loss of each row, |network(input)| times the row's weight, differentiable with respect

@@ -163,6 +163,9 @@ fn a_learned_loss_ranks_and_survives_its_file() {
     let of = |loss: &Surrogate| value(loss, &sample.scores, &sample.labels).unwrap();
     assert_eq!(of(&learned.loss), of(&loaded));
     assert_eq!(loaded.metric(), TopK::ACCURACY.name());
+    let again = folder.path().join("again.safetensors");
+    loaded.save(&again).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), std::fs::read(&again).unwrap());
 }
 
 #[test]
@@ -267,6 +270,22 @@ fn a_balanced_input_weighs_rare_classes_and_sees_their_share() {
     assert!(value(&loss, &scores, &labels).unwrap() != value(&even, &scores, &labels).unwrap());
     let one_class = loss.with_shares_of(&[0, 0], 2).unwrap();
     assert!(matches!(value(&one_class, &scores, &labels), Err(Error::Parameter { name: "shares", .. })));
+}
+
+#[test]
+fn the_shares_of_a_balanced_loss_survive_its_file() {
+    let input = Input { balanced: true, ..Input::default() };
+    let loss = Surrogate::new(Network::new(2, 8, 0).unwrap(), input, "macro-F1").unwrap();
+    let loss = loss.with_shares_of(&[0, 0, 0, 1], 2).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("loss.safetensors");
+    loss.save(&path).unwrap();
+    let loaded = Surrogate::load(&path).unwrap();
+    // One row: without the training shares its own label would have share 1.
+    let scores = Scores::new(vec![0.3, 1.0], 2).unwrap();
+    let of = |loss: &Surrogate| value(loss, &scores, &[1]).unwrap();
+    assert_eq!(of(&loss), of(&loaded));
+    assert_eq!(*loaded.input(), input);
 }
 
 #[test]
