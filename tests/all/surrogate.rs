@@ -169,6 +169,20 @@ fn a_learned_loss_ranks_and_survives_its_file() {
 }
 
 #[test]
+fn an_error_rate_teaches_the_loss_that_accuracy_teaches() {
+    fn error_rate(scores: &Scores, labels: &[usize]) -> f64 {
+        1.0 - TopK::ACCURACY.value(scores, labels).unwrap_or(f64::NAN)
+    }
+    let error = Custom::new("error rate", Direction::LowerIsBetter, error_rate);
+    let learned = |metric: &dyn Metric| learn(metric, &Sampler::random(4), &quick()).unwrap();
+    let (one, other) = (learned(&TopK::ACCURACY), learned(&error));
+    assert!(one.held_out > 0.0 && (one.held_out - other.held_out).abs() < 1e-9);
+    let sample = &samples(1)[0];
+    let of = |l: &Learned| value(&l.loss, &sample.scores, &sample.labels).unwrap();
+    assert_close(&[of(&one)], &[of(&other)], 1e-4);
+}
+
+#[test]
 fn a_surrogates_gradient_agrees_with_finite_differences() {
     let network = Network::new(1, 8, 4).unwrap();
     for feature in [Feature::Probability, Feature::LogOdds] {
