@@ -2,7 +2,7 @@
 
 use dfdx::prelude::{HasShape, Tape, TryMul};
 
-use super::{centred, constant, direction, dot, gradient, mean, norm, too_few};
+use super::{centred, constant, direction, mean, norm, too_few};
 use crate::error::{check_finite, Error, Result};
 use crate::rank::{rank, Ties};
 use crate::sort::{self, SoftSort, SortingNetwork};
@@ -177,6 +177,7 @@ fn deviations<T: Tape<f32, Dev>>(x: Matrix<T>) -> Result<Deviations<T>> {
 
 #[cfg(not(feature = "cuda"))]
 mod fused {
+    use super::super::{dot, gradient};
     use super::*;
     use crate::sort::{ListOp, NetworkOp, Output, RowOp};
 

@@ -70,7 +70,7 @@ pub fn mlp<T: Tape<f32, Dev>>(
     #[cfg(not(feature = "cuda"))]
     return super::fused::mlp(layers, x, direction, tape);
     #[cfg(feature = "cuda")]
-    mlp_composed(layers, x.clone(), direction, tape)
+    mlp_composed(layers, x, direction, tape)
 }
 
 /// [`mlp`] made of dfdx's own operations.

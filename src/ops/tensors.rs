@@ -1,5 +1,6 @@
 //! Between host slices and device tensors.
 
+#[cfg(not(feature = "cuda"))]
 use std::sync::OnceLock;
 
 use dfdx::prelude::*;
@@ -8,9 +9,17 @@ use crate::error::{Error, Result};
 use crate::{Dev, Matrix};
 
 /// The shared device; clones share one cache of freed buffers.
+#[cfg(not(feature = "cuda"))]
 pub fn device() -> Dev {
     static DEVICE: OnceLock<Dev> = OnceLock::new();
     DEVICE.get_or_init(Dev::default).clone()
+}
+
+/// The shared device of this thread: CUDA's stream may not be shared between threads.
+#[cfg(feature = "cuda")]
+pub fn device() -> Dev {
+    thread_local!(static DEVICE: Dev = Dev::default());
+    DEVICE.with(Clone::clone)
 }
 
 /// A tensor of shape (rows, columns) from row-major values.
