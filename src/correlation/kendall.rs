@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use rayon::prelude::*;
+
 use super::{check, constant};
 use crate::error::Result;
 
@@ -60,23 +62,23 @@ impl Combine {
     }
 }
 
-/// One element: x, y and its weight.
-type Element = (f64, f64, f64);
+/// A value with its weight.
+type Weighted = (f64, f64);
 
 impl Pairs {
     /// Knight's algorithm: sort by (x, y), then count the exchanges a merge sort by y makes.
     pub(super) fn count(x: &[f64], y: &[f64], weight: impl Fn(usize) -> f64, combine: Combine) -> Self {
-        let mut elements: Vec<Element> = (0..x.len()).map(|i| (x[i], y[i], weight(i))).collect();
-        elements.sort_unstable_by(|a, b| order(a.0, b.0).then(order(a.1, b.1)));
-        let ties = |elements: &[Element], same: fn(&Element, &Element) -> bool| -> (f64, usize) {
-            let groups = elements.chunk_by(same).map(|group| combine.within(group.iter().map(|e| e.2)));
-            groups.fold((0.0, 0), |(sum, groups), group| (sum + group, groups + 1))
-        };
-        let total = combine.within(elements.iter().map(|e| e.2));
-        let (x_ties, distinct_x) = ties(&elements, |a, b| a.0 == b.0);
-        let (joint_ties, _) = ties(&elements, |a, b| a.0 == b.0 && a.1 == b.1);
-        let discordant = exchanges(&mut elements, combine);
-        let (y_ties, distinct_y) = ties(&elements, |a, b| a.1 == b.1);
+        let mut elements: Vec<(f64, Weighted)> = (0..x.len()).map(|i| (x[i], (y[i], weight(i)))).collect();
+        elements.par_sort_unstable_by(|a, b| order(a.0, b.0).then(order(a.1 .0, b.1 .0)));
+        let total = combine.within(elements.iter().map(|e| e.1 .1));
+        let by_x = elements.chunk_by(|a, b| a.0 == b.0);
+        let (x_ties, distinct_x) = sum(by_x.map(|ties| combine.within(ties.iter().map(|e| e.1 .1))));
+        let by_both = elements.chunk_by(|a, b| a.0 == b.0 && a.1 .0 == b.1 .0);
+        let (joint_ties, _) = sum(by_both.map(|ties| combine.within(ties.iter().map(|e| e.1 .1))));
+        let mut by_y: Vec<Weighted> = elements.into_iter().map(|e| e.1).collect();
+        let discordant = exchanges(&mut by_y, &mut vec![(0.0, 0.0); x.len()], combine);
+        let by_y = by_y.chunk_by(|a, b| a.0 == b.0);
+        let (y_ties, distinct_y) = sum(by_y.map(|ties| combine.within(ties.iter().map(|e| e.1))));
         Self { total, x_ties, y_ties, joint_ties, discordant, distinct_x, distinct_y }
     }
 
@@ -96,38 +98,61 @@ impl Pairs {
     }
 }
 
-/// Sorts by y, bottom up and stably; the weight of the pairs that change places.
-fn exchanges(elements: &mut Vec<Element>, combine: Combine) -> f64 {
-    let n = elements.len();
-    let mut merged: Vec<Element> = Vec::with_capacity(n);
-    let (mut weight, mut width) = (0.0, 1);
-    while width < n {
-        merged.clear();
-        for run in elements.chunks(2 * width) {
-            let (left, right) = run.split_at(width.min(run.len()));
-            weight += merge(left, right, &mut merged, combine);
+/// The sum of terms, and how many there are.
+fn sum(terms: impl Iterator<Item = f64>) -> (f64, usize) {
+    terms.fold((0.0, 0), |(sum, count), term| (sum + term, count + 1))
+}
+
+/// Lists up to this long are sorted by insertion, longer ones by merging.
+const SHORT: usize = 16;
+/// Halves from this length on are sorted side by side. The tree is the same for every number of threads.
+const LONG: usize = 1 << 13;
+
+/// Sorts stably by value; the weight of the pairs that change places. `scratch` is as long as the list.
+fn exchanges(list: &mut [Weighted], scratch: &mut [Weighted], combine: Combine) -> f64 {
+    if list.len() <= SHORT {
+        return insertions(list, combine);
+    }
+    let half = list.len() / 2;
+    let (left, right) = list.split_at_mut(half);
+    let (left_scratch, right_scratch) = scratch.split_at_mut(half);
+    let mut sort_left = || exchanges(left, left_scratch, combine);
+    let mut sort_right = || exchanges(right, right_scratch, combine);
+    let (a, b) = if half >= LONG { rayon::join(sort_left, sort_right) } else { (sort_left(), sort_right()) };
+    let across = merge(left, right, scratch, combine);
+    list.copy_from_slice(scratch);
+    a + b + across
+}
+
+fn insertions(list: &mut [Weighted], combine: Combine) -> f64 {
+    let mut weight = 0.0;
+    for i in 1..list.len() {
+        let element = list[i];
+        let mut place = i;
+        while place > 0 && list[place - 1].0 > element.0 {
+            list[place] = list[place - 1];
+            place -= 1;
+            weight += combine.between(element.1, 1.0, list[place].1);
         }
-        std::mem::swap(elements, &mut merged);
-        width *= 2;
+        list[place] = element;
     }
     weight
 }
 
-fn merge(left: &[Element], right: &[Element], merged: &mut Vec<Element>, combine: Combine) -> f64 {
-    let mut waiting: f64 = left.iter().map(|e| e.2).sum();
-    let (mut i, mut exchanged) = (0, 0.0);
-    for &element in right {
-        while i < left.len() && left[i].1 <= element.1 {
-            waiting -= left[i].2;
-            merged.push(left[i]);
+fn merge(left: &[Weighted], right: &[Weighted], merged: &mut [Weighted], combine: Combine) -> f64 {
+    let mut waiting: f64 = left.iter().map(|e| e.1).sum();
+    let (mut i, mut j, mut exchanged) = (0, 0, 0.0);
+    for place in merged {
+        if j == right.len() || (i < left.len() && left[i].0 <= right[j].0) {
+            waiting -= left[i].1;
+            *place = left[i];
             i += 1;
+        } else {
+            exchanged += combine.between(right[j].1, (left.len() - i) as f64, waiting);
+            *place = right[j];
+            j += 1;
         }
-        if i < left.len() {
-            exchanged += combine.between(element.2, (left.len() - i) as f64, waiting);
-        }
-        merged.push(element);
     }
-    merged.extend_from_slice(&left[i..]);
     exchanged
 }
 

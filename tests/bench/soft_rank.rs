@@ -4,7 +4,6 @@
 //! medians in seconds, for `tests/peers/soft_rank.py`.
 
 use std::hint::black_box;
-use std::time::Instant;
 
 use criterion::{BenchmarkId, Criterion};
 use dfdx::prelude::*;
@@ -12,6 +11,10 @@ use reloss::correlation::soft_spearman;
 use reloss::rank::soft_rank;
 use reloss::sort::{Network, SoftSort, SortingNetwork};
 use reloss::{Dev, Matrix};
+
+#[path = "times.rs"]
+mod times;
+use times::median_seconds;
 
 /// (rows, n), each with the default options (bitonic, ART, steepness 5).
 const SHAPES: [(usize, usize); 7] = [(1, 16), (1, 64), (1, 256), (1, 1024), (1, 65_536), (64, 16), (64, 256)];
@@ -32,23 +35,6 @@ fn ranks_and_gradient(x: &Matrix, weights: &Matrix, soft: &SoftSort) -> reloss::
 
 fn spearman_and_gradient(x: &Matrix, other: &[f64], soft: &SoftSort) -> reloss::Result<f32> {
     Ok(soft_spearman(x.leaky_trace(), other, soft)?.backward().get(x).as_vec()[0])
-}
-
-/// The median over batches that last about 2 ms each.
-fn median_seconds(mut f: impl FnMut()) -> f64 {
-    f();
-    let start = Instant::now();
-    f();
-    let repeats = (0.002 / start.elapsed().as_secs_f64()).ceil() as usize;
-    let mut times: Vec<f64> = (0..51)
-        .map(|_| {
-            let start = Instant::now();
-            (0..repeats).for_each(|_| f());
-            start.elapsed().as_secs_f64() / repeats as f64
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
 }
 
 fn print_times() -> reloss::Result<()> {
