@@ -44,12 +44,7 @@ pub enum Ties {
 /// The rules and names are those of R's `rank` and SciPy's `rankdata`.
 pub fn rank(values: &[f64], ties: Ties) -> Result<Vec<f64>> {
     check_finite("rank", values)?;
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    // All values are finite: `<` orders them, and the index makes the order of ties that of appearance.
-    order.sort_unstable_by(|&a, &b| {
-        let by_value = values[a].partial_cmp(&values[b]).unwrap_or(std::cmp::Ordering::Equal);
-        by_value.then(a.cmp(&b))
-    });
+    let order = sort::order::ascending(values);
     let mut ranks = vec![0.0; values.len()];
     let mut first = 0;
     let groups = order.chunk_by(|&a, &b| values[a] == values[b]);

@@ -1,11 +1,10 @@
 //! Correlations that count pairs: Kendall's τ, weighted τ, Somers' D; all in O(n log n).
 
-use std::cmp::Ordering;
-
 use rayon::prelude::*;
 
 use super::{check, constant};
 use crate::error::Result;
+use crate::sort::order::compare;
 
 /// How the weights of two elements make the weight of their pair.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,11 +29,6 @@ pub(super) struct Pairs {
     discordant: f64,
     distinct_x: usize,
     distinct_y: usize,
-}
-
-/// The values are finite, so `<` orders them; -0 and 0 tie.
-fn order(a: f64, b: f64) -> Ordering {
-    a.partial_cmp(&b).unwrap_or(Ordering::Equal)
 }
 
 impl Combine {
@@ -69,7 +63,7 @@ impl Pairs {
     /// Knight's algorithm: sort by (x, y), then count the exchanges a merge sort by y makes.
     pub(super) fn count(x: &[f64], y: &[f64], weight: impl Fn(usize) -> f64, combine: Combine) -> Self {
         let mut elements: Vec<(f64, Weighted)> = (0..x.len()).map(|i| (x[i], (y[i], weight(i)))).collect();
-        elements.par_sort_unstable_by(|a, b| order(a.0, b.0).then(order(a.1 .0, b.1 .0)));
+        elements.par_sort_unstable_by(|a, b| compare(a.0, b.0).then(compare(a.1 .0, b.1 .0)));
         let total = combine.within(elements.iter().map(|e| e.1 .1));
         let by_x = elements.chunk_by(|a, b| a.0 == b.0);
         let (x_ties, distinct_x) = sum(by_x.map(|ties| combine.within(ties.iter().map(|e| e.1 .1))));
@@ -286,7 +280,7 @@ pub fn weighted_tau(x: &[f64], y: &[f64], ranks: WeightedTau, combine: Combine) 
 fn descending(first: &[f64], second: &[f64]) -> Vec<usize> {
     let mut places: Vec<usize> = (0..first.len()).collect();
     places.sort_unstable_by(|&a, &b| {
-        order(first[b], first[a]).then(order(second[b], second[a])).then(b.cmp(&a))
+        compare(first[b], first[a]).then(compare(second[b], second[a])).then(b.cmp(&a))
     });
     let mut ranks = vec![0; first.len()];
     places.iter().enumerate().for_each(|(rank, &element)| ranks[element] = rank);

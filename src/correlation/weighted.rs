@@ -3,6 +3,7 @@
 use super::kendall::Pairs;
 use super::{check, scaled_around, Combine};
 use crate::error::{check_finite, Error, Result};
+use crate::sort::order::ascending;
 
 /// Pearson's correlation where each pair counts by its weight, in \[-1, 1\].
 ///
@@ -106,8 +107,7 @@ impl Rows {
 
 /// The weight below each value, and half the weight of its ties.
 fn ranks(values: &[f64], weights: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_unstable_by(|&a, &b| values[a].total_cmp(&values[b]).then(a.cmp(&b)));
+    let order = ascending(values);
     let (mut below, mut ranks) = (0.0, vec![0.0; values.len()]);
     for ties in order.chunk_by(|&a, &b| values[a] == values[b]) {
         let weight: f64 = ties.iter().map(|&i| weights[i]).sum();

@@ -12,6 +12,7 @@ mod fused;
 mod kernel;
 mod list;
 mod network;
+pub(crate) mod order;
 mod pairwise;
 mod permutahedron;
 mod perturbed;

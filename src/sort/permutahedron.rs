@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::checks::{check_cotangent, check_softness, check_values};
+use super::order::descending;
 use crate::error::{check_finite, Result};
 #[cfg(doc)]
 use crate::Error;
@@ -100,13 +101,6 @@ impl Regularization {
 /// ln(eᵃ + eᵇ) without overflow.
 fn log_sum_exp(a: f64, b: f64) -> f64 {
     a.max(b) + (-(a - b).abs()).exp().ln_1p()
-}
-
-/// The indices of the values from the largest to the smallest, ties in order of appearance.
-fn descending(values: &[f64]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_unstable_by(|&a, &b| values[b].total_cmp(&values[a]).then(a.cmp(&b)));
-    order
 }
 
 /// (n, …, 1).

@@ -7,6 +7,7 @@ use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
 use super::checks::{check_cotangent, check_softness, check_values};
+use super::order::ascending;
 use crate::error::{Error, Result};
 
 /// Ranks averaged over normal noise added to the values: E\[rank(x + σ z)\], by Monte Carlo.
@@ -44,10 +45,8 @@ impl Default for Perturbed {
 
 /// Exact ranks from 0; ties, which noise makes improbable, in order of appearance.
 fn exact_ranks(values: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_unstable_by(|&a, &b| values[a].total_cmp(&values[b]).then(a.cmp(&b)));
     let mut ranks = vec![0.0; values.len()];
-    order.into_iter().enumerate().for_each(|(rank, index)| ranks[index] = rank as f64);
+    ascending(values).into_iter().enumerate().for_each(|(rank, index)| ranks[index] = rank as f64);
     ranks
 }
 

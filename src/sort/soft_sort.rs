@@ -42,35 +42,23 @@ impl Default for SoftSort {
     }
 }
 
-impl From<SortingNetwork> for SoftSort {
-    fn from(network: SortingNetwork) -> Self {
-        Self::Network(network)
-    }
+macro_rules! from {
+    ($($way:ident: $type:ty),*) => {$(
+        impl From<$type> for SoftSort {
+            fn from(way: $type) -> Self {
+                Self::$way(way)
+            }
+        }
+    )*};
 }
 
-impl From<Permutahedron> for SoftSort {
-    fn from(permutahedron: Permutahedron) -> Self {
-        Self::Permutahedron(permutahedron)
-    }
-}
-
-impl From<Unimodal> for SoftSort {
-    fn from(unimodal: Unimodal) -> Self {
-        Self::Unimodal(unimodal)
-    }
-}
-
-impl From<Pairwise> for SoftSort {
-    fn from(pairwise: Pairwise) -> Self {
-        Self::Pairwise(pairwise)
-    }
-}
-
-impl From<Perturbed> for SoftSort {
-    fn from(perturbed: Perturbed) -> Self {
-        Self::Perturbed(perturbed)
-    }
-}
+from!(
+    Network: SortingNetwork,
+    Permutahedron: Permutahedron,
+    Unimodal: Unimodal,
+    Pairwise: Pairwise,
+    Perturbed: Perturbed
+);
 
 impl SoftSort {
     /// The values in soft ascending order.

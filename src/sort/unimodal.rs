@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::checks::{check_cotangent, check_softness, check_values};
+use super::order::ascending;
 use crate::error::Result;
 #[cfg(doc)]
 use crate::Error;
@@ -245,12 +246,6 @@ fn sign(x: f64) -> f64 {
     } else {
         x.signum()
     }
-}
-
-fn ascending(values: &[f64]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_unstable_by(|&a, &b| values[a].total_cmp(&values[b]).then(a.cmp(&b)));
-    order
 }
 
 fn softmax(row: &mut [f64]) {
