@@ -1,6 +1,6 @@
 //! Ranks: exact ones with every tie rule, soft ones from sorting networks.
 
-use dfdx::prelude::{HasShape, Tape};
+use dfdx::prelude::Tape;
 
 use crate::error::{check_finite, Result};
 use crate::sort::{self, SoftSort};
@@ -64,7 +64,7 @@ pub fn rank(values: &[f64], ties: Ties) -> Result<Vec<f64>> {
     Ok(ranks)
 }
 
-/// Differentiable 1-based ranks of every row, smallest value near 1.
+/// Differentiable 1-based ranks of every row; in ascending order the smallest value's is near 1.
 ///
 /// By a network, rank i is Σ_j j·P\[i, j\] with `sort(x) = x @ P`, and the ranks of a row sum to n(n + 1)/2. P is never formed: the
 /// places 1..n go back through the network's swap weights, in time and memory of the comparators. One operation on
@@ -94,10 +94,5 @@ pub fn rank(values: &[f64], ties: Ties) -> Result<Vec<f64>> {
 /// # Reference
 /// Petersen et al., 2105.04019, for P; the matrix-free form is ours.
 pub fn soft_rank<T: Tape<f32, Dev>>(x: Matrix<T>, soft: &SoftSort) -> Result<Matrix<T>> {
-    let shape = *x.shape();
-    soft.check("soft_rank", shape)?;
-    #[cfg(not(feature = "cuda"))]
-    return sort::apply_soft("soft_rank", soft, sort::Output::Ranks, x, shape);
-    #[cfg(feature = "cuda")]
-    return sort::composed::soft_rank(x, soft.network()?);
+    sort::apply_soft("soft_rank", soft, sort::Output::Ranks, x)
 }

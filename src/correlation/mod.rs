@@ -2,10 +2,14 @@
 
 mod kendall;
 mod soft;
+mod soft_kendall;
 mod weighted;
 
 pub use kendall::{kendall_tau_b, kendall_tau_c, somers_d, weighted_tau, Combine, WeightedTau};
-pub use soft::{soft_pearson, soft_spearman, soft_spearman_composed};
+pub use soft::{
+    soft_pearson, soft_pearson_weighted, soft_spearman, soft_spearman_composed, soft_spearman_masked,
+};
+pub use soft_kendall::{soft_kendall, soft_kendall_composed, soft_kendall_weighted};
 pub use weighted::{kendall_tau_b_weighted, pearson_weighted, spearman_weighted};
 
 use crate::error::{check_finite, Error, Result};

@@ -2,10 +2,11 @@
 
 use dfdx::prelude::{HasShape, Tape, TryMul};
 
-use super::{centred, constant, direction, mean, norm, too_few};
+use super::weighted::counting;
+use super::{centred, constant, direction, mean, norm, scaled_around, too_few};
 use crate::error::{check_finite, Error, Result};
 use crate::rank::{rank, Ties};
-use crate::sort::{self, SoftSort, SortingNetwork};
+use crate::sort::{self, SoftSort};
 use crate::{Dev, Matrix, Scalar};
 
 /// Spearman's correlation with soft ranks on one side, differentiable with respect to it.
@@ -43,7 +44,7 @@ pub fn soft_spearman<T: Tape<f32, Dev>>(x: Matrix<T>, other: &[f64], soft: &Soft
     #[cfg(not(feature = "cuda"))]
     return fused::soft_spearman(x, target, soft);
     #[cfg(feature = "cuda")]
-    return composed(x, target, soft.network()?);
+    return composed(x, target, soft);
 }
 
 /// [`soft_spearman`] made of dfdx operations, for every device.
@@ -57,19 +58,48 @@ pub fn soft_spearman<T: Tape<f32, Dev>>(x: Matrix<T>, other: &[f64], soft: &Soft
 /// # Example
 /// ```
 /// use dfdx::prelude::*;
-/// use reloss::{correlation::soft_spearman_composed, sort::SortingNetwork};
+/// use reloss::{correlation::soft_spearman_composed, sort::SoftSort};
 /// let x = reloss::Dev::default().tensor_from_vec(vec![0.1, 0.4, 0.2, 0.3], (1, 4));
-/// let rho = soft_spearman_composed(x, &[1.0, 2.0, 3.0, 4.0], &SortingNetwork::default())?;
+/// let rho = soft_spearman_composed(x, &[1.0, 2.0, 3.0, 4.0], &SoftSort::default())?;
 /// assert!((rho.array() - 0.4).abs() < 0.05);
 /// # Ok::<(), reloss::Error>(())
 /// ```
 pub fn soft_spearman_composed<T: Tape<f32, Dev>>(
     x: Matrix<T>,
     other: &[f64],
-    soft: &SortingNetwork,
+    soft: &SoftSort,
 ) -> Result<Scalar<T>> {
-    let target = Target::new(*x.shape(), other, &(*soft).into())?;
+    let target = Target::new(*x.shape(), other, soft)?;
     composed(x, target, soft)
+}
+
+/// [`soft_spearman`] of the values that count.
+///
+/// # Shapes
+/// (1, n), n values and n flags → a scalar in \[-1, 1\].
+///
+/// # Errors
+/// As [`soft_spearman`] of what is left; [`Error::Shape`] for a mask of another length.
+///
+/// # Example
+/// ```
+/// use reloss::correlation::{soft_spearman, soft_spearman_masked};
+/// use reloss::{ops::{matrix, scalar}, sort::SoftSort};
+/// let (padded, mask) = (matrix(vec![0.1, 0.4, 0.2, 0.0], 1, 4)?, [true, true, true, false]);
+/// let rho = soft_spearman_masked(padded, &[1.0, 2.0, 3.0, 0.0], &mask, &SoftSort::default())?;
+/// let short = soft_spearman(matrix(vec![0.1, 0.4, 0.2], 1, 3)?, &[1.0, 2.0, 3.0], &SoftSort::default())?;
+/// assert_eq!(scalar(&rho), scalar(&short));
+/// # Ok::<(), reloss::Error>(())
+/// ```
+pub fn soft_spearman_masked<T: Tape<f32, Dev>>(
+    x: Matrix<T>,
+    other: &[f64],
+    mask: &[bool],
+    soft: &SoftSort,
+) -> Result<Scalar<T>> {
+    let counts: Vec<f64> = mask.iter().map(|&counts| f64::from(u8::from(counts))).collect();
+    let (x, other, _) = counted(SOFT_SPEARMAN, x, other, &counts)?;
+    soft_spearman(x, &other, soft)
 }
 
 /// Pearson's correlation of a tensor with fixed values, differentiable with respect to the tensor.
@@ -89,21 +119,96 @@ pub fn soft_spearman_composed<T: Tape<f32, Dev>>(
 /// # Ok::<(), reloss::Error>(())
 /// ```
 pub fn soft_pearson<T: Tape<f32, Dev>>(x: Matrix<T>, other: &[f64]) -> Result<Scalar<T>> {
-    const NAME: &str = "soft_pearson";
-    check_sides(NAME, *x.shape(), other)?;
-    check_finite(NAME, other)?;
-    let unit = direction(NAME, other)?;
-    mean_and_spread(NAME, &x.as_vec())?;
-    // A factor of its own size first: squares of the largest floats would overflow.
-    let largest = x.as_vec().iter().fold(0.0_f32, |size, v| size.max(v.abs()));
-    project(NAME, x.try_mul(1.0 / largest)?, &unit)
+    check_sides(SOFT_PEARSON, *x.shape(), other)?;
+    pearson(SOFT_PEARSON, x, other, &vec![1.0; other.len()])
 }
 
-/// The cosine between the deviations of one row and a unit vector of deviations.
-fn project<T: Tape<f32, Dev>>(name: &'static str, x: Matrix<T>, unit: &[f64]) -> Result<Scalar<T>> {
+/// [`soft_pearson`] where each pair counts by its weight, 0 leaving it out.
+///
+/// # Shapes
+/// (1, n), n values and n weights → a scalar in \[-1, 1\].
+///
+/// # Errors
+/// As [`soft_pearson`] of the pairs that count; also [`Error::Parameter`] for a negative weight or weights that are
+/// all 0.
+///
+/// # Example
+/// ```
+/// use reloss::{correlation::{pearson_weighted, soft_pearson_weighted}, ops::{matrix, scalar}};
+/// let (y, w) = ([2.0, 4.0, 7.0, 0.0], [1.0, 0.5, 2.0, 0.0]);
+/// let rho = soft_pearson_weighted(matrix(vec![1.0, 2.0, 3.0, 9.0], 1, 4)?, &y, &w)?;
+/// assert!((f64::from(scalar(&rho)) - pearson_weighted(&[1.0, 2.0, 3.0, 9.0], &y, &w)?).abs() < 1e-6);
+/// # Ok::<(), reloss::Error>(())
+/// ```
+pub fn soft_pearson_weighted<T: Tape<f32, Dev>>(
+    x: Matrix<T>,
+    other: &[f64],
+    weights: &[f64],
+) -> Result<Scalar<T>> {
+    let (x, other, weights) = counted(SOFT_PEARSON, x, other, weights)?;
+    pearson(SOFT_PEARSON, x, &other, &weights)
+}
+
+const SOFT_PEARSON: &str = "soft_pearson";
+
+fn pearson<T: Tape<f32, Dev>>(
+    name: &'static str,
+    x: Matrix<T>,
+    other: &[f64],
+    weights: &[f64],
+) -> Result<Scalar<T>> {
+    check_finite(name, other)?;
+    let unit = weighted_direction(name, other, weights)?;
+    mean_and_spread(name, &x.as_vec())?;
+    project(name, shrunk(x)?, &unit, weights)
+}
+
+/// Deviations y from the weighted mean, scaled to Σ w·y² = 1.
+fn weighted_direction(name: &'static str, other: &[f64], weights: &[f64]) -> Result<Vec<f64>> {
+    let total: f64 = weights.iter().sum();
+    let mean = |v: &[f64]| -> f64 { v.iter().zip(weights).map(|(v, w)| v * (w / total)).sum() };
+    let scaled = scaled_around(name, other, mean)?;
+    let norm = scaled.iter().zip(weights).map(|(v, w)| w * v * v).sum::<f64>().sqrt();
+    Ok(scaled.iter().map(|v| v / norm).collect())
+}
+
+/// Times a factor of its own size: squares of the largest floats would overflow.
+pub(super) fn shrunk<T: Tape<f32, Dev>>(x: Matrix<T>) -> Result<Matrix<T>> {
+    let largest = x.as_vec().iter().fold(0.0_f32, |size, v| size.max(v.abs()));
+    Ok(x.try_mul(1.0 / largest)?)
+}
+
+/// The pairs with positive weights.
+pub(super) fn counted<T: Tape<f32, Dev>>(
+    name: &'static str,
+    x: Matrix<T>,
+    other: &[f64],
+    weights: &[f64],
+) -> Result<(Matrix<T>, Vec<f64>, Vec<f64>)> {
     use dfdx::prelude::*;
-    let unit = x.device().try_tensor_from_vec(unit.iter().map(|&c| c as f32).collect(), *x.shape())?;
-    let (r, norm) = deviations(x)?;
+    check_sides(name, *x.shape(), other)?;
+    let kept = counting(name, other.len(), weights)?;
+    let of = |values: &[f64]| kept.iter().map(|&i| values[i]).collect::<Vec<_>>();
+    let (other, weights) = (of(other), of(weights));
+    if kept.len() < 2 {
+        return Err(too_few(name, kept.len()));
+    }
+    let shape = (1, kept.len());
+    let kept: Tensor<(usize, usize), usize, Dev> = x.device().try_tensor_from_vec(kept, shape)?;
+    Ok((x.try_gather(kept)?, other, weights))
+}
+
+/// The cosine between the deviations of one row and a unit vector of deviations, in the weights' metric.
+fn project<T: Tape<f32, Dev>>(
+    name: &'static str,
+    x: Matrix<T>,
+    unit: &[f64],
+    weights: &[f64],
+) -> Result<Scalar<T>> {
+    use dfdx::prelude::*;
+    let weighed = unit.iter().zip(weights).map(|(u, w)| (u * w) as f32).collect();
+    let unit = x.device().try_tensor_from_vec(weighed, *x.shape())?;
+    let (r, norm) = deviations(x, weights)?;
     let rho = r.try_mul(unit)?.try_sum::<(), _>()?.try_div(norm.try_reshape_like(&())?)?;
     if !rho.as_vec()[0].is_finite() {
         return Err(constant(name));
@@ -112,7 +217,7 @@ fn project<T: Tape<f32, Dev>>(name: &'static str, x: Matrix<T>, unit: &[f64]) ->
 }
 
 /// Refuses a tensor that is not one row as long as the other side, of two values or more.
-fn check_sides(name: &'static str, shape: (usize, usize), other: &[f64]) -> Result<()> {
+pub(super) fn check_sides(name: &'static str, shape: (usize, usize), other: &[f64]) -> Result<()> {
     if shape.0 != 1 || shape.1 != other.len() {
         let expected = format!("one row and one value of the other side for each column, (1, {})", shape.1);
         return Err(Error::shape(name, expected, format!("{shape:?} and {}", other.len())));
@@ -137,7 +242,7 @@ impl Target {
 }
 
 /// Mean and standard deviation (divisor n) of values about to be standardised.
-fn mean_and_spread(name: &'static str, values: &[f32]) -> Result<(f64, f64)> {
+pub(super) fn mean_and_spread(name: &'static str, values: &[f32]) -> Result<(f64, f64)> {
     check_finite(name, values)?;
     let wide: Vec<f64> = values.iter().map(|&v| f64::from(v)).collect();
     let mean = mean(&wide);
@@ -149,71 +254,81 @@ fn mean_and_spread(name: &'static str, values: &[f32]) -> Result<(f64, f64)> {
     Ok((mean, spread))
 }
 
-fn composed<T: Tape<f32, Dev>>(x: Matrix<T>, target: Target, soft: &SortingNetwork) -> Result<Scalar<T>> {
+fn composed<T: Tape<f32, Dev>>(x: Matrix<T>, target: Target, soft: &SoftSort) -> Result<Scalar<T>> {
+    let z = standardised(SOFT_SPEARMAN, x)?;
+    let ranks = sort::composed::evaluate(SOFT_SPEARMAN, soft, sort::Output::Ranks, z)?;
+    project(SOFT_SPEARMAN, ranks, &target.0, &vec![1.0; target.0.len()])
+}
+
+/// One row with mean 0 and standard deviation 1 (divisor n), by dfdx operations.
+pub(super) fn standardised<T: Tape<f32, Dev>>(name: &'static str, x: Matrix<T>) -> Result<Matrix<T>> {
     use dfdx::prelude::*;
     let shape = *x.shape();
-    mean_and_spread(SOFT_SPEARMAN, &x.as_vec())?;
-    // A factor of its own size first: squares of the largest floats would overflow.
-    let largest = x.as_vec().iter().fold(0.0_f32, |size, v| size.max(v.abs()));
-    let (z, norm) = deviations(x.try_mul(1.0 / largest)?)?;
+    mean_and_spread(name, &x.as_vec())?;
+    let (z, norm) = deviations(shrunk(x)?, &vec![1.0; shape.1])?;
     let spread = norm.try_mul(1.0 / (shape.1 as f32).sqrt())?;
-    let z = z.try_div(spread.try_broadcast_like::<_, Axis<1>>(&shape)?)?;
-    project(SOFT_SPEARMAN, sort::composed::soft_rank(z, soft)?, &target.0)
+    Ok(z.try_div(spread.try_broadcast_like::<_, Axis<1>>(&shape)?)?)
 }
 
 type Deviations<T> = (Matrix<T>, dfdx::prelude::Tensor<(usize,), f32, Dev, T>);
 
-/// x - mean and its length, for one row.
-fn deviations<T: Tape<f32, Dev>>(x: Matrix<T>) -> Result<Deviations<T>> {
+/// x − mean and its length, for one row, under weights.
+fn deviations<T: Tape<f32, Dev>>(x: Matrix<T>, weights: &[f64]) -> Result<Deviations<T>> {
     use dfdx::prelude::*;
     let shape = *x.shape();
+    let total: f64 = weights.iter().sum();
+    let device = x.device().clone();
+    let row = |factor: f64| {
+        device.try_tensor_from_vec(weights.iter().map(|w| (w * factor) as f32).collect(), shape)
+    };
     let (x, tape) = x.split_tape();
-    let mean = x.clone().put_tape(tape).try_mean::<(usize,), Axis<1>>()?;
+    let mean = x.clone().put_tape(tape).try_mul(row(1.0 / total)?)?.try_sum::<(usize,), Axis<1>>()?;
     let centred = x.retaped::<T>().try_sub(mean.try_broadcast_like::<_, Axis<1>>(&shape)?)?;
     let (centred, tape) = centred.split_tape();
-    let norm = centred.clone().put_tape(tape).try_square()?.try_sum::<(usize,), Axis<1>>()?.try_sqrt()?;
-    Ok((centred.put_tape(T::default()), norm))
+    let squares = centred.clone().put_tape(tape).try_square()?.try_mul(row(1.0)?)?;
+    Ok((centred.put_tape(T::default()), squares.try_sum::<(usize,), Axis<1>>()?.try_sqrt()?))
+}
+
+/// From the gradient with respect to standardised values z to that of the values; `scale` is cotangent/spread.
+#[cfg(not(feature = "cuda"))]
+pub(super) fn unstandardise(z: &[f64], on_z: &[f64], scale: f64, gradient: &mut [f32]) {
+    // z = (x - mean)/spread: dx = (dz - mean(dz) - z·mean(z·dz))/spread.
+    let (mean, along) = (mean(on_z), super::dot(z, on_z) / z.len() as f64);
+    for ((g, on_z), z) in gradient.iter_mut().zip(on_z).zip(z) {
+        *g = ((on_z - mean - z * along) * scale) as f32;
+    }
 }
 
 #[cfg(not(feature = "cuda"))]
 mod fused {
     use super::super::{dot, gradient};
     use super::*;
-    use crate::sort::{ListOp, NetworkOp, Output, RowOp};
+    use crate::sort::{Output, RowOp, SoftOp, SoftTrace};
 
     pub(super) fn soft_spearman<T: Tape<f32, Dev>>(
         x: Matrix<T>,
         target: Target,
         soft: &SoftSort,
     ) -> Result<Scalar<T>> {
-        let n = target.0.len();
-        match soft {
-            SoftSort::Network(network) => {
-                let ranks = NetworkOp::new(network, Output::Ranks, n);
-                sort::apply(SOFT_SPEARMAN, SoftSpearman { ranks, target }, x, ())
-            }
-            other => {
-                let ranks = ListOp::new(other, Output::Ranks, n);
-                sort::apply(SOFT_SPEARMAN, SoftSpearman { ranks, target }, x, ())
-            }
-        }
+        let ranks = SoftOp::new(soft, Output::Ranks, target.0.len())?;
+        sort::apply(SOFT_SPEARMAN, SoftSpearman { ranks, target }, x, ())
     }
 
-    struct SoftSpearman<Op> {
-        ranks: Op,
+    struct SoftSpearman {
+        ranks: SoftOp,
         target: Target,
     }
 
-    struct Trace<Ranks> {
-        ranks: Ranks,
+    struct Trace {
+        ranks: SoftTrace,
         standardised: Vec<f32>,
         spread: f64,
         /// dρ/d(soft ranks).
         on_ranks: Vec<f64>,
     }
 
-    impl<Op: RowOp> RowOp for SoftSpearman<Op> {
-        type Trace = Trace<Op::Trace>;
+    impl RowOp for SoftSpearman {
+        type Trace = Trace;
 
         fn work(&self) -> usize {
             self.ranks.work()
@@ -241,14 +356,9 @@ mod fused {
             let Trace { ranks, standardised, spread, on_ranks } = trace;
             let on_ranks: Vec<f32> = on_ranks.iter().map(|&g| g as f32).collect();
             self.ranks.backward(ranks, &on_ranks, gradient);
-            // z = (x - mean)/spread: dx = (dz - mean(dz) - z·mean(z·dz))/spread.
             let on_z: Vec<f64> = gradient.iter().map(|&g| f64::from(g)).collect();
             let z: Vec<f64> = standardised.iter().map(|&z| f64::from(z)).collect();
-            let (mean, along) = (mean(&on_z), dot(&z, &on_z) / z.len() as f64);
-            let scale = f64::from(cotangent[0]) / spread;
-            for ((g, on_z), z) in gradient.iter_mut().zip(on_z).zip(z) {
-                *g = ((on_z - mean - z * along) * scale) as f32;
-            }
+            unstandardise(&z, &on_z, f64::from(cotangent[0]) / spread, gradient);
         }
     }
 }

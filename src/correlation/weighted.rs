@@ -75,19 +75,8 @@ struct Rows {
 impl Rows {
     fn new(what: &'static str, x: &[f64], y: &[f64], weights: &[f64]) -> Result<Self> {
         check(what, x, y)?;
-        if weights.len() != x.len() {
-            return Err(Error::shape(what, format!("{} weights", x.len()), weights.len()));
-        }
-        check_finite(what, weights)?;
-        if let Some(index) = weights.iter().position(|&w| w < 0.0) {
-            let reason = format!("{} at index {index} is negative", weights[index]);
-            return Err(Error::parameter("weights", reason));
-        }
+        let kept = counting(what, x.len(), weights)?;
         let largest = weights.iter().fold(0.0_f64, |largest, &w| largest.max(w));
-        if largest == 0.0 {
-            return Err(Error::parameter("weights", "all are 0"));
-        }
-        let kept: Vec<usize> = (0..x.len()).filter(|&i| weights[i] > 0.0).collect();
         let of = |values: &[f64]| kept.iter().map(|&i| values[i]).collect::<Vec<_>>();
         let weights = of(weights).into_iter().map(|w| w / largest).collect();
         Ok(Self { x: of(x), y: of(y), weights })
@@ -102,6 +91,23 @@ impl Rows {
             a.iter().zip(b).zip(&self.weights).map(|((a, b), w)| w * a * b).sum()
         };
         Ok((product(&x, &y) / (product(&x, &x) * product(&y, &y)).sqrt()).clamp(-1.0, 1.0))
+    }
+}
+
+/// The indices with positive weights.
+pub(super) fn counting(what: &'static str, n: usize, weights: &[f64]) -> Result<Vec<usize>> {
+    if weights.len() != n {
+        return Err(Error::shape(what, format!("{n} weights"), weights.len()));
+    }
+    check_finite(what, weights)?;
+    if let Some(index) = weights.iter().position(|&w| w < 0.0) {
+        let reason = format!("{} at index {index} is negative", weights[index]);
+        return Err(Error::parameter("weights", reason));
+    }
+    let kept: Vec<usize> = (0..n).filter(|&i| weights[i] > 0.0).collect();
+    match kept.len() {
+        0 => Err(Error::parameter("weights", "all are 0")),
+        _ => Ok(kept),
     }
 }
 

@@ -18,7 +18,7 @@ mod log_odds;
 mod mlp;
 mod parameters;
 mod probability;
-mod simd;
+pub(crate) mod simd;
 mod tensors;
 
 pub use adam::{Adam, AdamState};

@@ -6,13 +6,15 @@
 //! row, and `sort(x) = x @ P` with P the product of the layers. [`Permutahedron`], [`Unimodal`], [`Pairwise`] and
 //! [`Perturbed`] do without a network.
 
+mod annealing;
 mod checks;
 pub mod composed;
+mod frame;
 mod fused;
 mod kernel;
-mod list;
 mod network;
 pub(crate) mod order;
+mod pair_sums;
 mod pairwise;
 mod permutahedron;
 mod perturbed;
@@ -20,39 +22,45 @@ mod real;
 mod relaxation;
 mod row;
 mod selection;
+mod soft_op;
 mod soft_sort;
 mod sorting_network;
 mod unimodal;
 
+pub use annealing::{Annealing, Course};
+pub use frame::{Order, Scale};
 pub use network::Network;
 pub use pairwise::Pairwise;
 pub use permutahedron::{isotonic_decreasing, Permutahedron, Regularization};
 pub use perturbed::Perturbed;
 #[cfg(test)]
 pub(crate) use real::normal_cdf_exact;
+#[cfg(not(feature = "cuda"))]
+pub(crate) use relaxation::logistic;
 pub use relaxation::Relaxation;
 pub use selection::{soft_quantile, soft_top_k};
-pub use soft_sort::SoftSort;
+pub use soft_sort::{SoftSort, Way};
 pub use sorting_network::{log_sum_exp_sorted, SortingNetwork};
 pub use unimodal::{Unimodal, Unimodality};
 
 #[cfg(not(feature = "cuda"))]
 pub(crate) use fused::{apply, RowOp};
 #[cfg(not(feature = "cuda"))]
-pub(crate) use list::ListOp;
+pub(crate) use pair_sums::pair_sums;
+pub(crate) use row::Output;
 #[cfg(not(feature = "cuda"))]
-pub(crate) use row::{NetworkOp, Output};
+pub(crate) use soft_op::{SoftOp, SoftTrace};
 
 use crate::error::Result;
 #[cfg(doc)]
 use crate::Error;
 use crate::{Dev, Matrix};
-use dfdx::prelude::{HasShape, NoneTape, Tape, Tensor};
+use dfdx::prelude::{HasShape, NoneTape, ReshapeTo, Tape, Tensor};
 
 /// One square matrix per row: shape (rows, n, n); `T` is its tape.
 pub type Matrices<T = NoneTape> = Tensor<(usize, usize, usize), f32, Dev, T>;
 
-/// Sorts every row softly, smallest value first.
+/// Sorts every row softly.
 ///
 /// One operation on the tape with its own backward pass; rows are independent of each other.
 ///
@@ -60,8 +68,8 @@ pub type Matrices<T = NoneTape> = Tensor<(usize, usize, usize), f32, Dev, T>;
 /// (rows, n) → (rows, n).
 ///
 /// # Errors
-/// [`Error::Parameter`] for steepness or λ out of range, [`Error::Shape`] for an empty matrix,
-/// [`Error::NotFinite`] for NaN or infinite values, [`Error::Device`] when the device refuses.
+/// [`Error::Parameter`] for options out of range or a way that does not sort, [`Error::Shape`] for an empty
+/// matrix, [`Error::NotFinite`] for NaN or infinite values, [`Error::Device`] when the device refuses.
 ///
 /// # Example
 /// ```
@@ -76,12 +84,30 @@ pub type Matrices<T = NoneTape> = Tensor<(usize, usize, usize), f32, Dev, T>;
 /// # Reference
 /// Petersen et al., "Differentiable sorting networks for scalable sorting and ranking supervision", 2105.04019.
 pub fn soft_sort<T: Tape<f32, Dev>>(x: Matrix<T>, soft: &SoftSort) -> Result<Matrix<T>> {
-    let shape = *x.shape();
-    soft.check("soft_sort", shape)?;
-    #[cfg(not(feature = "cuda"))]
-    return apply_soft("soft_sort", soft, Output::Values, x, shape);
-    #[cfg(feature = "cuda")]
-    return composed::soft_sort(x, soft.network()?);
+    apply_soft("soft_sort", soft, Output::Values, x)
+}
+
+/// The soft index, from 0, of the value at each place of every row.
+///
+/// # Shapes
+/// (rows, n) → (rows, n).
+///
+/// # Errors
+/// As [`soft_sort`].
+///
+/// # Example
+/// ```
+/// use reloss::ops::{host, matrix};
+/// use reloss::sort::{soft_argsort, SoftSort};
+/// let order = host(&soft_argsort(matrix(vec![30.0, 10.0, 20.0], 1, 3)?, &SoftSort::default())?);
+/// assert!(order.iter().zip([1.0, 2.0, 0.0]).all(|(soft, hard)| (soft - hard).abs() < 1e-5));
+/// # Ok::<(), reloss::Error>(())
+/// ```
+///
+/// # Reference
+/// As [`soft_sort`]; (0, …, n − 1)·P without the matrix is ours.
+pub fn soft_argsort<T: Tape<f32, Dev>>(x: Matrix<T>, soft: &SoftSort) -> Result<Matrix<T>> {
+    apply_soft("soft_argsort", soft, Output::Indices, x)
 }
 
 /// The soft permutation matrix of every row.
@@ -109,25 +135,21 @@ pub fn soft_sort<T: Tape<f32, Dev>>(x: Matrix<T>, soft: &SoftSort) -> Result<Mat
 /// As [`soft_sort`].
 pub fn soft_permutation<T: Tape<f32, Dev>>(x: Matrix<T>, soft: &SoftSort) -> Result<Matrices<T>> {
     let (rows, n) = *x.shape();
-    soft.check("soft_permutation", (rows, n))?;
-    #[cfg(not(feature = "cuda"))]
-    return apply_soft("soft_permutation", soft, Output::Permutation, x, (rows, n, n));
-    #[cfg(feature = "cuda")]
-    return composed::soft_permutation(x, soft.network()?);
+    let flat = apply_soft("soft_permutation", soft, Output::Permutation, x)?;
+    Ok(flat.try_reshape_like(&(rows, n, n))?)
 }
 
-/// Reads `output` off every row of `x`, in the way `soft` says.
-#[cfg(not(feature = "cuda"))]
-pub(crate) fn apply_soft<S: dfdx::prelude::Shape, T: Tape<f32, Dev>>(
+/// Reads `output` off every row of `x`, in the way `soft` says: (rows, n) → (rows, numbers that come out).
+pub(crate) fn apply_soft<T: Tape<f32, Dev>>(
     name: &'static str,
     soft: &SoftSort,
     output: Output,
     x: Matrix<T>,
-    shape: S,
-) -> Result<Tensor<S, f32, Dev, T>> {
-    let n = x.shape().1;
-    match soft {
-        SoftSort::Network(network) => apply(name, NetworkOp::new(network, output, n), x, shape),
-        other => apply(name, ListOp::new(other, output, n), x, shape),
-    }
+) -> Result<Matrix<T>> {
+    let (rows, n) = *x.shape();
+    soft.check(name, (rows, n))?;
+    #[cfg(not(feature = "cuda"))]
+    return apply(name, SoftOp::new(soft, output, n)?, x, (rows, output.len(n)));
+    #[cfg(feature = "cuda")]
+    return composed::evaluate(name, soft, output, x);
 }

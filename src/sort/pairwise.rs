@@ -3,6 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::checks::{check_cotangent, check_softness, check_values};
+#[cfg(not(feature = "cuda"))]
+use super::pair_sums::pair_sums;
+use super::relaxation::logistic;
+use super::row::Output;
+use super::SoftSort;
 use crate::error::Result;
 #[cfg(doc)]
 use crate::Error;
@@ -33,13 +38,6 @@ impl Default for Pairwise {
     }
 }
 
-/// 1 / (1 + e^(−x)), and its slope, without overflow.
-fn sigmoid(x: f64) -> (f64, f64) {
-    let e = (-x.abs()).exp();
-    let upper = 1.0 / (1.0 + e);
-    (if x >= 0.0 { upper } else { e * upper }, e * upper * upper)
-}
-
 impl Pairwise {
     /// The soft ranks of the values, from 1 (smallest) to n.
     ///
@@ -54,13 +52,7 @@ impl Pairwise {
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn ranks(&self, values: &[f64]) -> Result<Vec<f64>> {
-        self.check("ranks", values)?;
-        let rank = |a: &f64| {
-            let below: f64 = values.iter().map(|b| sigmoid((a - b) / self.temperature).0).sum();
-            // The value itself counted one half.
-            below + 0.5
-        };
-        Ok(values.iter().map(rank).collect())
+        self.evaluate("ranks", Output::Ranks, values)
     }
 
     /// The gradient of Σ_i cotangent\[i\]·ranks\[i\] with respect to the values.
@@ -76,14 +68,43 @@ impl Pairwise {
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn ranks_gradient(&self, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
-        self.check("ranks_gradient", values)?;
-        check_cotangent("ranks_gradient", cotangent, values.len())?;
+        self.gradient("ranks_gradient", Output::Ranks, values, cotangent)
+    }
+
+    pub(super) fn evaluate(&self, op: &'static str, output: Output, values: &[f64]) -> Result<Vec<f64>> {
+        self.check(op, values)?;
+        self.check_output(output)?;
+        let rank = |a: &f64| {
+            let below: f64 = values.iter().map(|b| logistic((a - b) / self.temperature).0).sum();
+            // The value itself counted one half.
+            below + 0.5
+        };
+        Ok(values.iter().map(rank).collect())
+    }
+
+    pub(super) fn gradient(
+        &self,
+        op: &'static str,
+        output: Output,
+        values: &[f64],
+        cotangent: &[f64],
+    ) -> Result<Vec<f64>> {
+        self.check(op, values)?;
+        self.check_output(output)?;
+        check_cotangent(op, cotangent, values.len())?;
         let one = |(a, g): (&f64, &f64)| {
             let pairs = values.iter().zip(cotangent);
-            let pulls = pairs.map(|(b, h)| (g - h) * sigmoid((a - b) / self.temperature).1);
+            let pulls = pairs.map(|(b, h)| (g - h) * logistic((a - b) / self.temperature).1);
             pulls.sum::<f64>() / self.temperature
         };
         Ok(values.iter().zip(cotangent).map(one).collect())
+    }
+
+    pub(super) fn check_output(&self, output: Output) -> Result<()> {
+        match output {
+            Output::Ranks => Ok(()),
+            other => Err(SoftSort::from(*self).without(other)),
+        }
     }
 
     pub(super) fn check_options(&self) -> Result<()> {
@@ -94,4 +115,19 @@ impl Pairwise {
         self.check_options()?;
         check_values(op, values)
     }
+}
+
+/// [`Pairwise::ranks`] of a row of a tensor.
+#[cfg(not(feature = "cuda"))]
+pub(super) fn ranks(values: &[f32], temperature: f32, out: &mut [f32]) {
+    pair_sums(values, values, out, |d, _, _| logistic(d / temperature).0);
+    // The value itself counted one half.
+    out.iter_mut().for_each(|rank| *rank += 0.5);
+}
+
+/// [`Pairwise::ranks_gradient`] of a row of a tensor.
+#[cfg(not(feature = "cuda"))]
+pub(super) fn ranks_gradient(values: &[f32], temperature: f32, cotangent: &[f32], gradient: &mut [f32]) {
+    pair_sums(values, cotangent, gradient, |d, g, h| (g - h) * logistic(d / temperature).1);
+    gradient.iter_mut().for_each(|g| *g /= temperature);
 }

@@ -7,7 +7,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::checks::{check_cotangent, check_softness, check_values};
-use super::order::descending;
+use super::order::{ascending, descending, Key};
+use super::row::Output;
+use super::SoftSort;
 use crate::error::{check_finite, Result};
 #[cfg(doc)]
 use crate::Error;
@@ -54,43 +56,64 @@ impl Default for Permutahedron {
 struct Pool {
     start: usize,
     end: usize,
-    /// Of s, the side to be regressed: its sum, or the logarithm of its sum of exponentials.
+    /// Of s, the side to be regressed, summed as the regression sums.
     s: f64,
     /// The same of w, the side it is compared with.
     w: f64,
+    /// Larger where the regression's value is.
+    value: f64,
 }
 
-impl Regularization {
-    /// What a pool's value is read off: a mean, or a logarithm of a sum of exponentials.
-    fn level(self, side: f64, len: usize) -> f64 {
-        match self {
-            Self::Quadratic => side / len as f64,
-            Self::Entropic => side,
-        }
-    }
+/// How a regression sums the values of a pool.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Sum {
+    /// Plainly; a pool's level is the mean. Quadratic.
+    Mean,
+    /// Logarithms of sums of exponentials, the level itself. Entropic, whatever the range.
+    Logarithm,
+    /// Sums of exponentials: the level is the logarithm. Entropic, where exponentials do not underflow.
+    Exponential,
+}
 
+impl Sum {
     fn join(self, a: f64, b: f64) -> f64 {
         match self {
-            Self::Quadratic => a + b,
-            Self::Entropic => log_sum_exp(a, b),
+            Self::Mean | Self::Exponential => a + b,
+            Self::Logarithm => log_sum_exp(a, b),
         }
     }
 
-    fn value(self, pool: &Pool) -> f64 {
-        let len = pool.end - pool.start;
-        self.level(pool.s, len) - self.level(pool.w, len)
+    fn pool(self, start: usize, end: usize, s: f64, w: f64) -> Pool {
+        let value = match self {
+            Self::Mean => (s - w) / (end - start) as f64,
+            Self::Logarithm => s - w,
+            Self::Exponential => s / w,
+        };
+        Pool { start, end, s, w, value }
+    }
+
+    /// The levels of s and w in a pool.
+    fn levels(self, pool: &Pool) -> (f64, f64) {
+        let len = (pool.end - pool.start) as f64;
+        match self {
+            Self::Mean => (pool.s / len, pool.w / len),
+            Self::Logarithm => (pool.s, pool.w),
+            Self::Exponential => (pool.s.ln(), pool.w.ln()),
+        }
     }
 
     /// The pools of the non-increasing regression of s against w, by pooling adjacent violators.
     ///
     /// Equal neighbours are pooled too: of the subgradients at a kink, this is the symmetric one.
-    fn pools(self, s: &[f64], w: &[f64]) -> Vec<Pool> {
+    #[inline(always)]
+    fn pools(self, n: usize, sides: impl Fn(usize) -> (f64, f64)) -> Vec<Pool> {
         let mut pools: Vec<Pool> = Vec::new();
-        for (place, (&s, &w)) in s.iter().zip(w).enumerate() {
-            let mut last = Pool { start: place, end: place + 1, s, w };
-            while let Some(before) = pools.pop_if(|before| self.value(before) <= self.value(&last)) {
+        for place in 0..n {
+            let (s, w) = sides(place);
+            let mut last = self.pool(place, place + 1, s, w);
+            while let Some(before) = pools.pop_if(|before| before.value <= last.value) {
                 let (s, w) = (self.join(before.s, last.s), self.join(before.w, last.w));
-                last = Pool { start: before.start, end: last.end, s, w };
+                last = self.pool(before.start, last.end, s, w);
             }
             pools.push(last);
         }
@@ -98,14 +121,12 @@ impl Regularization {
     }
 }
 
-/// ln(eᵃ + eᵇ) without overflow.
+/// ln(eᵃ + eᵇ) without overflow; either may be −∞.
 fn log_sum_exp(a: f64, b: f64) -> f64 {
+    if a == b {
+        return a + std::f64::consts::LN_2;
+    }
     a.max(b) + (-(a - b).abs()).exp().ln_1p()
-}
-
-/// (n, …, 1).
-fn places(n: usize) -> Vec<f64> {
-    (1..=n).rev().map(|place| place as f64).collect()
 }
 
 /// The non-increasing list closest to `y` in the sum of squares, O(n).
@@ -123,19 +144,58 @@ fn places(n: usize) -> Vec<f64> {
 /// Best, Chakravarti, "Active set algorithms for isotonic regression", Mathematical Programming 1990.
 pub fn isotonic_decreasing(y: &[f64]) -> Result<Vec<f64>> {
     check_finite("isotonic_decreasing", y)?;
-    let pools = Regularization::Quadratic.pools(y, &vec![0.0; y.len()]);
-    let value = |pool: Pool| vec![Regularization::Quadratic.value(&pool); pool.end - pool.start];
+    let pools = Sum::Mean.pools(y.len(), |place| (y[place], 0.0));
+    let value = |pool: Pool| vec![pool.value; pool.end - pool.start];
     Ok(pools.into_iter().flat_map(value).collect())
 }
 
-/// A projection with what its gradient needs; all in descending order.
-struct Projected {
+/// A projection with what its gradient needs.
+#[derive(Clone, Debug)]
+pub(super) struct Projected {
+    /// The values' indices by place, in descending order.
     order: Vec<usize>,
     pools: Vec<Pool>,
-    /// The side the gradient belongs to: θ/ε for ranks, the sorted values for sorting.
-    side: Vec<f64>,
+    sum: Sum,
+    /// What was taken off s before exponentials were summed.
+    offset: f64,
+    /// The sorted values from the first place on, or what places give, in the order of the values.
     result: Vec<f64>,
+    /// The sorted values negated, where the result is their soft sort by entropy.
+    side: Vec<f64>,
+    /// Whether the result is the sorted values.
+    sorts: bool,
 }
+
+impl Projected {
+    pub(super) fn result(&self) -> &[f64] {
+        &self.result
+    }
+
+    /// The values' indices by place.
+    pub(super) fn order(&self) -> &[usize] {
+        &self.order
+    }
+
+    fn by_place<V: Copy>(&self, of: impl Fn(&Pool) -> V) -> Vec<V> {
+        self.pools.iter().flat_map(|pool| vec![of(pool); pool.end - pool.start]).collect()
+    }
+
+    /// The first place of every place's pool.
+    pub(super) fn pool_starts(&self) -> Vec<usize> {
+        self.by_place(|pool| pool.start)
+    }
+
+    /// The levels of s and w in every place's pool.
+    pub(super) fn levels(&self) -> Vec<(f64, f64)> {
+        self.by_place(|pool| {
+            let (s, w) = self.sum.levels(pool);
+            (s + self.offset, w)
+        })
+    }
+}
+
+/// Exponentials of differences below this keep their precision, and so do their sums.
+const EXPONENTIAL_RANGE: f64 = 500.0;
 
 impl Permutahedron {
     /// The values in soft ascending order.
@@ -152,8 +212,7 @@ impl Permutahedron {
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn sorted(&self, values: &[f64]) -> Result<Vec<f64>> {
-        self.check("sorted", values)?;
-        Ok(self.sort(values).result)
+        self.evaluate("sorted", Output::Values, values)
     }
 
     /// The soft ranks of the values, from 1 (smallest) to n.
@@ -170,11 +229,7 @@ impl Permutahedron {
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn ranks(&self, values: &[f64]) -> Result<Vec<f64>> {
-        self.check("ranks", values)?;
-        let projected = self.rank(values);
-        let mut ranks = vec![0.0; values.len()];
-        projected.order.iter().zip(&projected.result).for_each(|(&i, &rank)| ranks[i] = rank);
-        Ok(ranks)
+        self.evaluate("ranks", Output::Ranks, values)
     }
 
     /// The gradient of Σ_i cotangent\[i\]·sorted\[i\] with respect to the values.
@@ -192,11 +247,7 @@ impl Permutahedron {
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn sorted_gradient(&self, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
-        self.check("sorted_gradient", values)?;
-        check_cotangent("sorted_gradient", cotangent, values.len())?;
-        let projected = self.sort(values);
-        // The places ascend: place j of the result is place n − 1 − j of the descending negatives.
-        Ok(self.pull_back(&projected, |place| cotangent[place], |shares, sum, _| shares * sum))
+        self.gradient("sorted_gradient", Output::Values, values, cotangent)
     }
 
     /// The gradient of Σ_i cotangent\[i\]·ranks\[i\] with respect to the values.
@@ -213,84 +264,133 @@ impl Permutahedron {
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn ranks_gradient(&self, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
-        self.check("ranks_gradient", values)?;
-        check_cotangent("ranks_gradient", cotangent, values.len())?;
-        let projected = self.rank(values);
-        // Entropic: d μ = μ (dz − d level), so the cotangent is weighed by μ.
-        let weighed = |place: usize| {
-            let g = cotangent[projected.order[place]];
-            match self.regularization {
-                Regularization::Quadratic => g,
-                Regularization::Entropic => g * projected.result[place],
-            }
-        };
-        let gradient = self.pull_back(&projected, weighed, |share, sum, own| own - share * sum);
-        Ok(gradient.into_iter().map(|g| g / self.strength).collect())
+        self.gradient("ranks_gradient", Output::Ranks, values, cotangent)
     }
 
-    fn rank(&self, values: &[f64]) -> Projected {
-        let order = descending(values);
-        let side: Vec<f64> = order.iter().map(|&i| values[i] / self.strength).collect();
-        let w: Vec<f64> = match self.regularization {
-            Regularization::Quadratic => places(values.len()),
-            Regularization::Entropic => places(values.len()).into_iter().map(f64::ln).collect(),
-        };
-        let pools = self.regularization.pools(&side, &w);
-        let mut result = vec![0.0; values.len()];
-        for pool in &pools {
-            let len = pool.end - pool.start;
-            let (s, w) = (self.regularization.level(pool.s, len), self.regularization.level(pool.w, len));
-            for place in pool.start..pool.end {
-                // Differences within the pool first: far from 0 they are exact.
-                let shifted = (side[place] - s) + w;
-                result[place] = match self.regularization {
-                    Regularization::Quadratic => shifted,
-                    Regularization::Entropic => shifted.exp(),
-                };
-            }
+    pub(super) fn evaluate(&self, op: &'static str, output: Output, values: &[f64]) -> Result<Vec<f64>> {
+        self.check(op, values)?;
+        Ok(self.project(output, values)?.result)
+    }
+
+    pub(super) fn gradient(
+        &self,
+        op: &'static str,
+        output: Output,
+        values: &[f64],
+        cotangent: &[f64],
+    ) -> Result<Vec<f64>> {
+        self.check(op, values)?;
+        check_cotangent(op, cotangent, output.len(values.len()))?;
+        Ok(self.pull_back(&self.project(output, values)?, cotangent))
+    }
+
+    /// The projection `output` is read off.
+    pub(super) fn project<V: Key>(&self, output: Output, values: &[V]) -> Result<Projected> {
+        self.check_output(output)?;
+        let n = values.len();
+        match output {
+            Output::Values => Ok(self.sort(values)),
+            Output::Last(k) => Ok(self.give(values, |place| if place < k { 1.0 } else { 0.0 })),
+            _ => Ok(self.give(values, |place| (n - place) as f64)),
         }
-        Projected { order, pools, side, result }
+    }
+
+    /// Onto the permutahedron of what places give, in descending order.
+    #[inline(always)]
+    fn give<V: Key>(&self, values: &[V], gives: impl Fn(usize) -> f64) -> Projected {
+        let n = values.len();
+        let order = descending(values);
+        let mut result = vec![0.0; n];
+        let at = |place: usize| values[order[place]].into() / self.strength;
+        let highest = at(0);
+        let narrow = highest - at(n - 1) < EXPONENTIAL_RANGE;
+        let (sum, pools) = match self.regularization {
+            Regularization::Quadratic => {
+                let pools = Sum::Mean.pools(n, |place| (at(place), gives(place)));
+                for pool in &pools {
+                    // Differences within the pool first: far from 0 they are exact.
+                    let (s, w) = Sum::Mean.levels(pool);
+                    (pool.start..pool.end).for_each(|place| result[order[place]] = (at(place) - s) + w);
+                }
+                (Sum::Mean, pools)
+            }
+            Regularization::Entropic if narrow => {
+                let raised: Vec<f64> = (0..n).map(|place| (at(place) - highest).exp()).collect();
+                let pools = Sum::Exponential.pools(n, |place| (raised[place], gives(place)));
+                for pool in &pools {
+                    let factor = pool.w / pool.s;
+                    (pool.start..pool.end).for_each(|place| result[order[place]] = raised[place] * factor);
+                }
+                (Sum::Exponential, pools)
+            }
+            Regularization::Entropic => {
+                let pools = Sum::Logarithm.pools(n, |place| (at(place), gives(place).ln()));
+                for pool in &pools {
+                    let given = |place| ((at(place) - pool.s) + pool.w).exp();
+                    (pool.start..pool.end).for_each(|place| result[order[place]] = given(place));
+                }
+                (Sum::Logarithm, pools)
+            }
+        };
+        let offset = if sum == Sum::Exponential { highest } else { 0.0 };
+        Projected { order, pools, sum, offset, result, side: Vec::new(), sorts: false }
     }
 
     /// Ascending order of θ is the descending order of −θ, negated.
-    fn sort(&self, values: &[f64]) -> Projected {
-        let negated: Vec<f64> = values.iter().map(|v| -v).collect();
-        let order = descending(&negated);
-        let side: Vec<f64> = order.iter().map(|&i| negated[i]).collect();
-        let z: Vec<f64> = places(values.len()).iter().map(|place| place / self.strength).collect();
-        let pools = self.regularization.pools(&z, &side);
-        let mut result = vec![0.0; values.len()];
+    fn sort<V: Key>(&self, values: &[V]) -> Projected {
+        let n = values.len();
+        let order = ascending(values);
+        let side: Vec<f64> = order.iter().map(|&i| -values[i].into()).collect();
+        let z = |place: usize| (n - place) as f64 / self.strength;
+        let sum = match self.regularization {
+            Regularization::Quadratic => Sum::Mean,
+            Regularization::Entropic => Sum::Logarithm,
+        };
+        let pools = sum.pools(n, |place| (z(place), side[place]));
+        let mut result = vec![0.0; n];
         for pool in &pools {
-            let len = pool.end - pool.start;
-            let (s, w) = (self.regularization.level(pool.s, len), self.regularization.level(pool.w, len));
-            (pool.start..pool.end).for_each(|place| result[place] = -((z[place] - s) + w));
+            let (s, w) = sum.levels(pool);
+            (pool.start..pool.end).for_each(|place| result[place] = -((z(place) - s) + w));
         }
-        Projected { order, pools, side, result }
+        Projected { order, pools, sum, offset: 0.0, result, side, sorts: true }
     }
 
-    /// Pool by pool, from cotangents by place to the gradient by index: `of(share, sum, own)` makes one entry of the
-    /// place's share of the pool, the pool's sum of cotangents, and the place's own.
-    fn pull_back(
-        &self,
-        projected: &Projected,
-        cotangent: impl Fn(usize) -> f64,
-        of: impl Fn(f64, f64, f64) -> f64,
-    ) -> Vec<f64> {
-        let mut gradient = vec![0.0; projected.order.len()];
-        for pool in &projected.pools {
+    /// From the gradient with respect to the result to that with respect to the values, pool by pool.
+    pub(super) fn pull_back<V: Key>(&self, projected: &Projected, cotangent: &[V]) -> Vec<f64> {
+        let Projected { order, pools, result, side, sorts, .. } = projected;
+        let mut gradient = vec![0.0; order.len()];
+        let quadratic = self.regularization == Regularization::Quadratic;
+        for pool in pools {
             let places = pool.start..pool.end;
-            let sum: f64 = places.clone().map(&cotangent).sum();
-            let largest = projected.side[pool.start];
-            let total: f64 = places.clone().map(|place| (projected.side[place] - largest).exp()).sum();
-            for place in places {
-                let share = match self.regularization {
-                    Regularization::Quadratic => 1.0 / (pool.end - pool.start) as f64,
-                    Regularization::Entropic => (projected.side[place] - largest).exp() / total,
-                };
-                gradient[projected.order[place]] = of(share, sum, cotangent(place));
+            let len = places.len() as f64;
+            if *sorts {
+                // A value's share of its pool's level.
+                let share = |place: usize| if quadratic { 1.0 / len } else { (side[place] - pool.w).exp() };
+                let sum: f64 = cotangent[places.clone()].iter().map(|&g| g.into()).sum();
+                places.for_each(|place| gradient[order[place]] = share(place) * sum);
+                continue;
+            }
+            let indices = &order[places];
+            if quadratic {
+                let mean = indices.iter().map(|&i| cotangent[i].into()).sum::<f64>() / len;
+                let to = |i: usize| (cotangent[i].into() - mean) / self.strength;
+                indices.iter().for_each(|&i| gradient[i] = to(i));
+            } else {
+                // dμ = μ·(dz − d level), and a value's share of the level is its share of Σ μ.
+                let total: f64 = indices.iter().map(|&i| result[i]).sum();
+                let sum: f64 = indices.iter().map(|&i| cotangent[i].into() * result[i]).sum();
+                let to = |i: usize| result[i] * (cotangent[i].into() - sum / total) / self.strength;
+                indices.iter().for_each(|&i| gradient[i] = to(i));
             }
         }
         gradient
+    }
+
+    pub(super) fn check_output(&self, output: Output) -> Result<()> {
+        match output {
+            Output::Values | Output::Ranks | Output::Last(_) => Ok(()),
+            other => Err(SoftSort::from(*self).without(other)),
+        }
     }
 
     pub(super) fn check_options(&self) -> Result<()> {

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::checks::{check_cotangent, check_softness, check_values};
 use super::order::ascending;
+use super::row::Output;
+use super::SoftSort;
 use crate::error::{Error, Result};
 
 /// Ranks averaged over normal noise added to the values: E\[rank(x + σ z)\], by Monte Carlo.
@@ -43,11 +45,11 @@ impl Default for Perturbed {
     }
 }
 
-/// Exact ranks from 0; ties, which noise makes improbable, in order of appearance.
-fn exact_ranks(values: &[f64]) -> Vec<f64> {
-    let mut ranks = vec![0.0; values.len()];
-    ascending(values).into_iter().enumerate().for_each(|(rank, index)| ranks[index] = rank as f64);
-    ranks
+/// What each value's place in exact order gives; ties, which noise makes improbable, in order of appearance.
+fn give(values: &[f64], places: &[f64]) -> Vec<f64> {
+    let mut given = vec![0.0; values.len()];
+    ascending(values).into_iter().zip(places).for_each(|(index, &place)| given[index] = place);
+    given
 }
 
 impl Perturbed {
@@ -65,12 +67,7 @@ impl Perturbed {
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn ranks(&self, values: &[f64]) -> Result<Vec<f64>> {
-        self.check("ranks", values)?;
-        let mut sums = vec![0.0; values.len()];
-        self.each_draw(values, |_, ranks| {
-            sums.iter_mut().zip(ranks).for_each(|(sum, rank)| *sum += rank);
-        });
-        Ok(sums.into_iter().map(|sum| 1.0 + sum / self.draws as f64).collect())
+        self.evaluate("ranks", Output::Ranks, values)
     }
 
     /// An estimate of the gradient of Σ_i cotangent\[i\]·ranks\[i\] with respect to the values.
@@ -85,27 +82,72 @@ impl Perturbed {
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn ranks_gradient(&self, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
-        self.check("ranks_gradient", values)?;
-        check_cotangent("ranks_gradient", cotangent, values.len())?;
-        let unperturbed = exact_ranks(values);
+        self.gradient("ranks_gradient", Output::Ranks, values, cotangent)
+    }
+
+    pub(super) fn evaluate(&self, op: &'static str, output: Output, values: &[f64]) -> Result<Vec<f64>> {
+        self.check(op, values)?;
+        let places = self.places(output, values.len())?;
+        let mut sums = vec![0.0; values.len()];
+        self.each_draw(values, &places, |_, given| {
+            sums.iter_mut().zip(given).for_each(|(sum, given)| *sum += given);
+        });
+        Ok(sums.into_iter().map(|sum| sum / self.draws as f64).collect())
+    }
+
+    pub(super) fn gradient(
+        &self,
+        op: &'static str,
+        output: Output,
+        values: &[f64],
+        cotangent: &[f64],
+    ) -> Result<Vec<f64>> {
+        self.check(op, values)?;
+        check_cotangent(op, cotangent, values.len())?;
+        let places = self.places(output, values.len())?;
+        let unperturbed = give(values, &places);
         let mut gradient = vec![0.0; values.len()];
-        self.each_draw(values, |noise, ranks| {
-            let moved = ranks.iter().zip(&unperturbed).zip(cotangent);
-            let gain: f64 = moved.map(|((rank, before), g)| g * (rank - before)).sum();
+        self.each_draw(values, &places, |noise, given| {
+            let moved = given.iter().zip(&unperturbed).zip(cotangent);
+            let gain: f64 = moved.map(|((given, before), g)| g * (given - before)).sum();
             gradient.iter_mut().zip(noise).for_each(|(sum, z)| *sum += z * gain);
         });
         let scale = 1.0 / (self.sigma * self.draws as f64);
         Ok(gradient.into_iter().map(|sum| sum * scale).collect())
     }
 
-    /// Calls `f` with the noise and the perturbed values' ranks, from 0, of every draw.
-    fn each_draw(&self, values: &[f64], mut f: impl FnMut(&[f64], &[f64])) {
+    /// The estimated Jacobian, row-major: row = value, column = what is given.
+    pub(super) fn jacobian(&self, output: Output, values: &[f64]) -> Result<Vec<f64>> {
+        let n = values.len();
+        let places = self.places(output, n)?;
+        let unperturbed = give(values, &places);
+        let mut jacobian = vec![0.0; n * n];
+        self.each_draw(values, &places, |noise, given| {
+            for (row, z) in jacobian.chunks_exact_mut(n).zip(noise) {
+                let moved = given.iter().zip(&unperturbed);
+                row.iter_mut().zip(moved).for_each(|(sum, (given, before))| *sum += z * (given - before));
+            }
+        });
+        let scale = 1.0 / (self.sigma * self.draws as f64);
+        Ok(jacobian.into_iter().map(|sum| sum * scale).collect())
+    }
+
+    fn places(&self, output: Output, n: usize) -> Result<Vec<f64>> {
+        output.places(n).ok_or_else(|| SoftSort::from(*self).without(output))
+    }
+
+    /// Calls `f` with the noise of every draw and what the perturbed values' places give.
+    fn each_draw(&self, values: &[f64], places: &[f64], mut f: impl FnMut(&[f64], &[f64])) {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         for _ in 0..self.draws {
             let noise: Vec<f64> = values.iter().map(|_| rng.sample(StandardNormal)).collect();
             let perturbed: Vec<f64> = values.iter().zip(&noise).map(|(v, z)| v + self.sigma * z).collect();
-            f(&noise, &exact_ranks(&perturbed));
+            f(&noise, &give(&perturbed, places));
         }
+    }
+
+    pub(super) fn check_output(&self, output: Output) -> Result<()> {
+        self.places(output, 1).map(drop)
     }
 
     pub(super) fn check_options(&self) -> Result<()> {

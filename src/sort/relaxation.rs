@@ -233,7 +233,7 @@ impl<R: Real> Curve<R> for Logistic<R> {
 
 /// σ(v) and σ'(v); both keep their relative precision in the tails.
 #[inline(always)]
-fn logistic<R: Real>(v: R) -> (R, R) {
+pub(crate) fn logistic<R: Real>(v: R) -> (R, R) {
     let one = R::of(1.0);
     let e = (-v.abs()).exp();
     let r = one / (one + e);

@@ -5,13 +5,17 @@ use super::real::Real;
 use super::SortingNetwork;
 use crate::ops::fast_math::Level;
 
-/// What to read off a network.
+/// What to read off a soft order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Output {
-    /// The values in soft order.
+    /// The values in soft order: x·P.
     Values,
-    /// The soft ranks, from 1.
+    /// The soft ranks, from 1: P·(1, …, n).
     Ranks,
+    /// Membership of the last k places: P·(0, …, 0, 1, …, 1).
+    Last(usize),
+    /// The soft index, from 0, at each place: (0, …, n − 1)·P.
+    Indices,
     /// The permutation matrix, row-major.
     Permutation,
 }
@@ -20,17 +24,42 @@ impl Output {
     /// Numbers that come out for n that go in.
     pub(crate) fn len(self, n: usize) -> usize {
         match self {
-            Self::Values | Self::Ranks => n,
             Self::Permutation => n * n,
+            _ => n,
         }
     }
+
+    /// Its name in errors.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Values => "soft sort",
+            Self::Ranks => "soft ranks",
+            Self::Last(_) => "soft top k",
+            Self::Indices => "soft argsort",
+            Self::Permutation => "permutation matrix",
+        }
+    }
+
+    /// What each of n places gives to the value that takes it, from the first place on; never falling.
+    pub(crate) fn places(self, n: usize) -> Option<Vec<f64>> {
+        match self {
+            Self::Ranks => Some((1..=n).map(|place| place as f64).collect()),
+            Self::Last(k) => Some((0..n).map(|place| if place + k >= n { 1.0 } else { 0.0 }).collect()),
+            _ => None,
+        }
+    }
+}
+
+/// (0, …, n − 1).
+pub(crate) fn indices<R: Real>(n: usize) -> impl Iterator<Item = R> {
+    (0..n).map(|index| R::of(index as f64))
 }
 
 /// What the backward pass of one row needs.
 #[derive(Clone, Debug)]
 pub(crate) struct RowTrace<R> {
     weights: Weights<R>,
-    /// For ranks: at each comparator, the difference of the ranks its two outputs end at.
+    /// For what places give: at each comparator, the difference of what its two outputs end at.
     gaps: Vec<R>,
 }
 
@@ -52,15 +81,18 @@ pub(crate) fn forward<R: Real>(
     let mut gaps = Vec::new();
     match output {
         Output::Values => out.copy_from_slice(&sorted),
-        Output::Ranks => {
-            // P·(1, …, n): no matrix, the places go back through the comparators.
+        Output::Ranks | Output::Last(_) => {
+            // No matrix: what the places give goes back through the comparators.
             if with_gradient {
                 gaps = vec![R::default(); plan.cells()];
             }
-            for (place, rank) in out.iter_mut().enumerate() {
-                *rank = R::of((place + 1) as f64);
-            }
+            let places = output.places(plan.n).into_iter().flatten();
+            out.iter_mut().zip(places).for_each(|(out, place)| *out = R::of(place));
             kernel::pull_back(level, plan, &weights.keep, out, &mut gaps, &mut scratch);
+        }
+        Output::Indices => {
+            out.iter_mut().zip(indices(plan.n)).for_each(|(out, index)| *out = index);
+            kernel::push(level, plan, &weights.keep, out, &mut scratch);
         }
         Output::Permutation => {
             // Row i of P is the i-th unit vector pushed through.
@@ -93,8 +125,18 @@ pub(crate) fn backward<R: Real>(
             gradient.copy_from_slice(cotangent);
             vec![R::default(); plan.cells()]
         }
-        Output::Ranks => {
+        Output::Ranks | Output::Last(_) => {
             gradient.copy_from_slice(cotangent);
+            kernel::push_onto_gaps(level, plan, keep, gradient, &mut gaps, &mut scratch);
+            gradient.fill(R::default());
+            gaps
+        }
+        Output::Indices => {
+            // u is what goes forward, w the cotangent that goes back.
+            gaps = vec![R::default(); plan.cells()];
+            gradient.copy_from_slice(cotangent);
+            kernel::pull_back(level, plan, keep, gradient, &mut gaps, &mut scratch);
+            gradient.iter_mut().zip(indices(plan.n)).for_each(|(to, index)| *to = index);
             kernel::push_onto_gaps(level, plan, keep, gradient, &mut gaps, &mut scratch);
             gradient.fill(R::default());
             gaps
@@ -118,42 +160,29 @@ pub(crate) fn backward<R: Real>(
     kernel::value_gradients(level, plan, &weights, &on_weights, gradient, &mut scratch);
 }
 
-#[cfg(not(feature = "cuda"))]
-pub(crate) use op::NetworkOp;
+/// A network as an operation on the rows of a tensor.
+pub(crate) struct NetworkOp {
+    plan: Plan,
+    soft: SortingNetwork,
+    output: Output,
+}
 
-#[cfg(not(feature = "cuda"))]
-mod op {
-    use super::*;
-    use crate::error::Result;
-    use crate::sort::fused::RowOp;
-
-    /// A network as an operation on the rows of a tensor.
-    pub(crate) struct NetworkOp {
-        plan: Plan,
-        soft: SortingNetwork,
-        output: Output,
+impl NetworkOp {
+    pub(crate) fn new(soft: &SortingNetwork, output: Output, n: usize) -> Self {
+        Self { plan: Plan::new(soft.network, n), soft: *soft, output }
     }
 
-    impl NetworkOp {
-        pub(crate) fn new(soft: &SortingNetwork, output: Output, n: usize) -> Self {
-            Self { plan: Plan::new(soft.network, n), soft: *soft, output }
-        }
+    /// Comparators a row meets.
+    pub(crate) fn work(&self) -> usize {
+        let sweeps = if self.output == Output::Permutation { self.plan.n } else { 1 };
+        self.plan.cells() * sweeps
     }
 
-    impl RowOp for NetworkOp {
-        type Trace = RowTrace<f32>;
+    pub(crate) fn forward(&self, row: &[f32], out: &mut [f32], with_gradient: bool) -> RowTrace<f32> {
+        forward(&self.plan, &self.soft, self.output, row, out, with_gradient)
+    }
 
-        fn work(&self) -> usize {
-            let sweeps = if self.output == Output::Permutation { self.plan.n } else { 1 };
-            self.plan.cells() * sweeps
-        }
-
-        fn forward(&self, row: &[f32], out: &mut [f32], with_gradient: bool) -> Result<Self::Trace> {
-            Ok(forward(&self.plan, &self.soft, self.output, row, out, with_gradient))
-        }
-
-        fn backward(&self, trace: Self::Trace, cotangent: &[f32], gradient: &mut [f32]) {
-            backward(&self.plan, self.output, trace, cotangent, gradient);
-        }
+    pub(crate) fn backward(&self, trace: RowTrace<f32>, cotangent: &[f32], gradient: &mut [f32]) {
+        backward(&self.plan, self.output, trace, cotangent, gradient);
     }
 }

@@ -2,7 +2,9 @@
 
 use dfdx::prelude::{HasShape, Tape, TensorFromVec, TryMatMul};
 
-use super::{soft_permutation, soft_sort, SoftSort};
+use super::row::Output;
+use super::soft_sort::check_k;
+use super::{apply_soft, soft_sort, SoftSort};
 use crate::error::{Error, Result};
 use crate::{Dev, Matrix};
 
@@ -40,14 +42,13 @@ pub fn soft_quantile<T: Tape<f32, Dev>>(x: Matrix<T>, q: f64, soft: &SoftSort) -
     Ok(sorted.try_matmul(weights)?)
 }
 
-/// How much each value belongs to the k largest of its row: its shares of the last k places.
+/// How much each value belongs to the last k places of its row: in ascending order, to the k largest.
 ///
 /// # Shapes
-/// (rows, n) → (rows, n), entries in \[0, 1\]; by a sorting network each row sums to k.
+/// (rows, n) → (rows, n), entries in \[0, 1\]; by a network, the quadratic permutahedron or noise each row sums to k.
 ///
 /// # Errors
-/// [`Error::Parameter`] for a k that is not in 1..=n, or a way without a permutation matrix; otherwise as
-/// [`soft_permutation`].
+/// [`Error::Parameter`] for a k that is not in 1..=n; otherwise as [`soft_sort()`].
 ///
 /// # Example
 /// ```
@@ -58,14 +59,10 @@ pub fn soft_quantile<T: Tape<f32, Dev>>(x: Matrix<T>, q: f64, soft: &SoftSort) -
 /// assert!(member.iter().zip([1.0, 0.0, 1.0]).all(|(m, hard)| (m - hard).abs() < 1e-5));
 /// # Ok::<(), reloss::Error>(())
 /// ```
+///
+/// # Reference
+/// By projection: Sander et al., "Fast, differentiable and sparse top-k", ICML 2023, section 3.
 pub fn soft_top_k<T: Tape<f32, Dev>>(x: Matrix<T>, k: usize, soft: &SoftSort) -> Result<Matrix<T>> {
-    use dfdx::prelude::ReshapeTo;
-    let (rows, n) = *x.shape();
-    if k == 0 || k > n {
-        return Err(Error::parameter("k", format!("{k} is not in 1..={n}")));
-    }
-    let places = (0..n).map(|place| if place + k >= n { 1.0 } else { 0.0 }).collect();
-    let p = soft_permutation(x, soft)?.try_reshape_like(&(rows * n, n))?;
-    let places = p.device().try_tensor_from_vec(places, (n, 1))?;
-    Ok(p.try_matmul(places)?.try_reshape_like(&(rows, n))?)
+    check_k(k, x.shape().1)?;
+    apply_soft("soft_top_k", soft, Output::Last(k), x)
 }

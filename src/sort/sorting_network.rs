@@ -182,7 +182,7 @@ impl SortingNetwork {
         self.gradient("permutation_gradient", Output::Permutation, values, cotangent)
     }
 
-    fn evaluate(&self, op: &'static str, output: Output, values: &[f64]) -> Result<Vec<f64>> {
+    pub(super) fn evaluate(&self, op: &'static str, output: Output, values: &[f64]) -> Result<Vec<f64>> {
         self.check(op, values)?;
         let plan = kernel::Plan::new(self.network, values.len());
         let mut out = vec![0.0; output.len(values.len())];
@@ -190,7 +190,7 @@ impl SortingNetwork {
         Ok(out)
     }
 
-    fn gradient(
+    pub(super) fn gradient(
         &self,
         op: &'static str,
         output: Output,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checks::{check_cotangent, check_softness, check_values};
 use super::order::ascending;
+use super::row::{indices, Output};
 use crate::error::Result;
 #[cfg(doc)]
 use crate::Error;
@@ -66,8 +67,7 @@ impl Unimodal {
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn permutation(&self, values: &[f64]) -> Result<Vec<f64>> {
-        self.check("permutation", values)?;
-        Ok(transposed(&self.shares(values), values.len()))
+        self.evaluate("permutation", Output::Permutation, values)
     }
 
     /// The values in soft ascending order.
@@ -82,9 +82,7 @@ impl Unimodal {
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn sorted(&self, values: &[f64]) -> Result<Vec<f64>> {
-        self.check("sorted", values)?;
-        let shares = self.shares(values);
-        Ok(shares.chunks_exact(values.len()).map(|row| dot(row, values)).collect())
+        self.evaluate("sorted", Output::Values, values)
     }
 
     /// The soft ranks of the values, from 1 (smallest) to n: Σ_j j·P\[i, j\].
@@ -101,12 +99,7 @@ impl Unimodal {
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn ranks(&self, values: &[f64]) -> Result<Vec<f64>> {
-        self.check("ranks", values)?;
-        let mut ranks = vec![0.0; values.len()];
-        for (place, row) in self.shares(values).chunks_exact(values.len()).enumerate() {
-            ranks.iter_mut().zip(row).for_each(|(rank, share)| *rank += (place + 1) as f64 * share);
-        }
-        Ok(ranks)
+        self.evaluate("ranks", Output::Ranks, values)
     }
 
     /// The gradient of Σ cotangent·permutation (both row-major) with respect to the values.
@@ -123,9 +116,7 @@ impl Unimodal {
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn permutation_gradient(&self, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
-        self.check("permutation_gradient", values)?;
-        check_cotangent("permutation_gradient", cotangent, values.len().pow(2))?;
-        Ok(self.pull_back(values, &self.shares(values), &transposed(cotangent, values.len())))
+        self.gradient("permutation_gradient", Output::Permutation, values, cotangent)
     }
 
     /// The gradient of Σ_i cotangent\[i\]·sorted\[i\] with respect to the values.
@@ -140,15 +131,7 @@ impl Unimodal {
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn sorted_gradient(&self, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
-        self.check("sorted_gradient", values)?;
-        check_cotangent("sorted_gradient", cotangent, values.len())?;
-        let shares = self.shares(values);
-        let on_shares: Vec<f64> = cotangent.iter().flat_map(|g| values.iter().map(move |v| g * v)).collect();
-        let mut gradient = self.pull_back(values, &shares, &on_shares);
-        for (g, row) in cotangent.iter().zip(shares.chunks_exact(values.len())) {
-            gradient.iter_mut().zip(row).for_each(|(sum, share)| *sum += g * share);
-        }
-        Ok(gradient)
+        self.gradient("sorted_gradient", Output::Values, values, cotangent)
     }
 
     /// The gradient of Σ_i cotangent\[i\]·ranks\[i\] with respect to the values.
@@ -163,16 +146,73 @@ impl Unimodal {
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn ranks_gradient(&self, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
-        self.check("ranks_gradient", values)?;
-        check_cotangent("ranks_gradient", cotangent, values.len())?;
-        let places = 1..=values.len();
-        let on_shares: Vec<f64> =
-            places.flat_map(|place| cotangent.iter().map(move |g| place as f64 * g)).collect();
-        Ok(self.pull_back(values, &self.shares(values), &on_shares))
+        self.gradient("ranks_gradient", Output::Ranks, values, cotangent)
+    }
+
+    pub(super) fn evaluate(&self, op: &'static str, output: Output, values: &[f64]) -> Result<Vec<f64>> {
+        self.check(op, values)?;
+        Ok(self.read_off(output, values, &self.shares(values)))
+    }
+
+    pub(super) fn gradient(
+        &self,
+        op: &'static str,
+        output: Output,
+        values: &[f64],
+        cotangent: &[f64],
+    ) -> Result<Vec<f64>> {
+        self.check(op, values)?;
+        check_cotangent(op, cotangent, output.len(values.len()))?;
+        Ok(self.output_gradient(output, values, &self.shares(values), cotangent))
+    }
+
+    /// The result, of the shares.
+    pub(super) fn read_off(&self, output: Output, values: &[f64], shares: &[f64]) -> Vec<f64> {
+        let n = values.len();
+        let at_places = |payload: &[f64]| shares.chunks_exact(n).map(|row| dot(row, payload)).collect();
+        if let Some(places) = output.places(n) {
+            let mut given = vec![0.0; n];
+            for (place, row) in places.iter().zip(shares.chunks_exact(n)) {
+                given.iter_mut().zip(row).for_each(|(sum, share)| *sum += place * share);
+            }
+            return given;
+        }
+        match output {
+            Output::Values => at_places(values),
+            Output::Indices => at_places(&indices(n).collect::<Vec<_>>()),
+            _ => transposed(shares, n),
+        }
+    }
+
+    /// The gradient with respect to the values, of that with respect to the result.
+    pub(super) fn output_gradient(
+        &self,
+        output: Output,
+        values: &[f64],
+        shares: &[f64],
+        cotangent: &[f64],
+    ) -> Vec<f64> {
+        let n = values.len();
+        let outer = |by_place: &[f64], by_value: &[f64]| -> Vec<f64> {
+            by_place.iter().flat_map(|a| by_value.iter().map(move |b| a * b)).collect()
+        };
+        let on_shares = match (output.places(n), output) {
+            (Some(places), _) => outer(&places, cotangent),
+            (None, Output::Values) => outer(cotangent, values),
+            (None, Output::Indices) => outer(cotangent, &indices(n).collect::<Vec<_>>()),
+            (None, _) => transposed(cotangent, n),
+        };
+        let mut gradient = self.pull_back(values, shares, &on_shares);
+        if output == Output::Values {
+            for (g, row) in cotangent.iter().zip(shares.chunks_exact(n)) {
+                gradient.iter_mut().zip(row).for_each(|(sum, share)| *sum += g * share);
+            }
+        }
+        gradient
     }
 
     /// The shares of each place, ascending, (places, values) row-major.
-    fn shares(&self, values: &[f64]) -> Vec<f64> {
+    pub(super) fn shares(&self, values: &[f64]) -> Vec<f64> {
         let n = values.len();
         let mut shares = vec![0.0; n * n];
         let ascending = ascending(values);
@@ -235,7 +275,7 @@ impl Unimodal {
 }
 
 /// 2 (place + 1) − n − 1: NeuralSort's factor of a value at a place, ascending from 0.
-fn slope(place: usize, n: usize) -> f64 {
+pub(super) fn slope(place: usize, n: usize) -> f64 {
     2.0 * (place as f64 + 1.0) - n as f64 - 1.0
 }
 

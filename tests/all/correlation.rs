@@ -4,14 +4,15 @@ use dfdx::prelude::*;
 use proptest::prelude::*;
 use reloss::correlation::{
     kendall_tau_b, kendall_tau_b_weighted, kendall_tau_c, pearson, pearson_gradient, pearson_weighted,
-    soft_pearson, soft_spearman, soft_spearman_composed, somers_d, spearman, spearman_weighted, weighted_tau,
-    Combine, WeightedTau,
+    soft_kendall, soft_kendall_composed, soft_kendall_weighted, soft_pearson, soft_pearson_weighted,
+    soft_spearman, soft_spearman_composed, soft_spearman_masked, somers_d, spearman, spearman_weighted,
+    weighted_tau, Combine, WeightedTau,
 };
 use reloss::rank::{rank, Ties};
-use reloss::sort::{Network, Relaxation, SortingNetwork};
+use reloss::sort::{Network, Relaxation, SoftSort, SortingNetwork};
 use reloss::{Dev, Error, Matrix, Scalar, Tape};
 
-use crate::sort::{golden, matrix, numbers, scattered};
+use crate::sort::{differences, golden, matrix, numbers, scattered};
 use crate::support::{assert_close, wide};
 
 #[test]
@@ -52,10 +53,14 @@ fn pearson_gradient_matches_finite_differences() {
 }
 
 type Soft = fn(Matrix<Tape>, &[f64], &SortingNetwork) -> reloss::Result<Scalar<Tape>>;
-const FORMS: [Soft; 2] = [fused, soft_spearman_composed];
+const FORMS: [Soft; 2] = [fused, composed];
 
 fn fused(x: Matrix<Tape>, other: &[f64], soft: &SortingNetwork) -> reloss::Result<Scalar<Tape>> {
     soft_spearman(x, other, &(*soft).into())
+}
+
+fn composed(x: Matrix<Tape>, other: &[f64], soft: &SortingNetwork) -> reloss::Result<Scalar<Tape>> {
+    soft_spearman_composed(x, other, &(*soft).into())
 }
 
 fn value_and_gradient(form: Soft, x: &[f64], other: &[f64], soft: &SortingNetwork) -> (f64, Vec<f64>) {
@@ -339,4 +344,105 @@ fn whole_weights_count_as_repetitions() {
         assert!(matches!(refused(&x, &[0.0, 0.0, 1.0]), Error::Undefined { .. }));
         assert!(matches!(refused(&[1.0, 1.0, 5.0], &[1.0, 1.0, 0.0]), Error::Undefined { .. }));
     }
+}
+
+/// Soft Kendall by its formula, in f64.
+fn tau(x: &[f64], other: &[f64], weights: &[f64], temperature: f64) -> f64 {
+    let kept: Vec<usize> = (0..x.len()).filter(|&i| weights[i] > 0.0).collect();
+    let n = kept.len() as f64;
+    let mean = kept.iter().map(|&i| x[i]).sum::<f64>() / n;
+    let spread = (kept.iter().map(|&i| (x[i] - mean).powi(2)).sum::<f64>() / n).sqrt();
+    let (mut sum, mut pairs, mut untied) = (0.0, 0.0, 0.0);
+    for (a, &i) in kept.iter().enumerate() {
+        for &j in &kept[..a] {
+            let weight = weights[i] * weights[j];
+            let sign = if other[i] == other[j] { 0.0 } else { (other[i] - other[j]).signum() };
+            sum += weight * sign * ((x[i] - x[j]) / (spread * temperature)).tanh();
+            pairs += weight;
+            untied += weight * sign.abs();
+        }
+    }
+    sum / f64::sqrt(pairs * untied)
+}
+
+#[test]
+fn soft_kendall_matches_its_formula_and_finite_differences() {
+    for n in [2, 3, 5, 8, 13, 33, 400] {
+        let x: Vec<f64> = scattered(n, 7).iter().map(|&v| f64::from(v as f32)).collect();
+        let other: Vec<f64> = scattered(n, 8).iter().map(|v| (v * 4.0).round()).collect();
+        let weights: Vec<f64> = (0..n).map(|i| if i % 5 == 4 { 0.0 } else { 0.5 + (i % 3) as f64 }).collect();
+        let ones = vec![1.0; n];
+        let row = matrix(&x, 1);
+        let checks = [
+            (soft_kendall(row.leaky_trace(), &other, 0.3), &ones),
+            (soft_kendall_composed(row.leaky_trace(), &other, 0.3), &ones),
+            (soft_kendall_weighted(row.leaky_trace(), &other, &weights, 0.3), &weights),
+        ];
+        for (got, weights) in checks {
+            let got = got.unwrap();
+            assert_close(&[f64::from(got.array())], &[tau(&x, &other, weights, 0.3)], 2e-6);
+            let gradient = wide(&got.backward().get(&row).as_vec());
+            if n < 100 {
+                let want = differences(&x, &[1.0], |x| vec![tau(x, &other, weights, 0.3)]);
+                assert_close(&gradient, &want, 2e-6);
+            } else {
+                // Long enough for threads; the sum is kept.
+                assert_close(&[gradient.iter().sum()], &[0.0], 1e-5);
+            }
+        }
+    }
+}
+
+#[test]
+fn soft_kendall_becomes_tau_b_and_refuses_what_is_undefined() {
+    let (x, other) = (scattered(40, 1), scattered(40, 2).iter().map(|v| v.round()).collect::<Vec<_>>());
+    let sharp = soft_kendall(matrix(&x, 1), &other, 1e-6).unwrap();
+    assert_close(&[f64::from(sharp.array())], &[kendall_tau_b(&x, &other).unwrap()], 1e-6);
+    for scale in [1e-20, 1e20] {
+        let scaled: Vec<f64> = x.iter().map(|v| v * scale).collect();
+        let got = soft_kendall(matrix(&scaled, 1), &other, 0.5).unwrap();
+        assert_close(&[f64::from(got.array())], &[tau(&x, &other, &[1.0; 40], 0.5)], 1e-5);
+    }
+    let row = || matrix(&[1.0, 2.0, 4.0], 1);
+    for form in [soft_kendall, soft_kendall_composed] {
+        assert!(matches!(form(row(), &[1.0; 3], 0.5), Err(Error::Undefined { .. })));
+        assert!(matches!(form(row(), &[1.0; 2], 0.5), Err(Error::Shape { .. })));
+        assert!(matches!(form(row(), &[1.0, f64::NAN, 2.0], 0.5), Err(Error::NotFinite { index: 1, .. })));
+        assert!(matches!(form(matrix(&[3.0; 3], 1), &[1.0, 2.0, 3.0], 0.5), Err(Error::Undefined { .. })));
+        for bad in [0.0, -1.0, f64::NAN] {
+            let refused = form(row(), &[1.0, 2.0, 3.0], bad);
+            assert!(matches!(refused, Err(Error::Parameter { name: "temperature", .. })));
+        }
+    }
+    let one_left = soft_kendall_weighted(row(), &[1.0, 2.0, 3.0], &[0.0, 1.0, 0.0], 0.5);
+    assert!(matches!(one_left, Err(Error::Undefined { .. })));
+    let negative = soft_kendall_weighted(row(), &[1.0, 2.0, 3.0], &[0.0, -1.0, 1.0], 0.5);
+    assert!(matches!(negative, Err(Error::Parameter { name: "weights", .. })));
+}
+
+#[test]
+fn weights_and_masks_reach_the_gradient() {
+    let n = 12;
+    let x: Vec<f64> = scattered(n, 3).iter().map(|&v| f64::from(v as f32)).collect();
+    let other = scattered(n, 4);
+    let weights: Vec<f64> = (0..n).map(|i| if i % 4 == 3 { 0.0 } else { 1.0 + (i % 2) as f64 }).collect();
+    let row = matrix(&x, 1);
+    let rho = soft_pearson_weighted(row.leaky_trace(), &other, &weights).unwrap();
+    assert_close(&[f64::from(rho.array())], &[pearson_weighted(&x, &other, &weights).unwrap()], 1e-6);
+    let gradient = wide(&rho.backward().get(&row).as_vec());
+    let want = differences(&x, &[1.0], |x| vec![pearson_weighted(x, &other, &weights).unwrap()]);
+    assert_close(&gradient, &want, 1e-5);
+
+    let mask: Vec<bool> = weights.iter().map(|&w| w > 0.0).collect();
+    let rho = soft_spearman_masked(row.leaky_trace(), &other, &mask, &SoftSort::default()).unwrap();
+    let on_x = wide(&rho.backward().get(&row).as_vec());
+    let kept = |v: &[f64]| (0..n).filter(|&i| mask[i]).map(|i| v[i]).collect::<Vec<_>>();
+    let short = matrix(&kept(&x), 1);
+    let alone = soft_spearman(short.leaky_trace(), &kept(&other), &SoftSort::default()).unwrap();
+    assert_close(&kept(&on_x), &wide(&alone.backward().get(&short).as_vec()), 1e-7);
+    assert!((0..n).filter(|&i| !mask[i]).all(|i| on_x[i] == 0.0));
+    let nothing = soft_spearman_masked(row.clone(), &other, &vec![false; n], &SoftSort::default());
+    assert!(matches!(nothing, Err(Error::Parameter { name: "weights", .. })));
+    let short = soft_spearman_masked(row, &other, &mask[1..], &SoftSort::default());
+    assert!(matches!(short, Err(Error::Shape { .. })));
 }

@@ -11,6 +11,7 @@ mod layering;
 mod methods;
 mod metric;
 mod ops;
+mod soft_sort;
 mod sort;
 mod support;
 mod surrogate;

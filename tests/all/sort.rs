@@ -232,7 +232,7 @@ fn gradients_match_finite_differences() {
 }
 
 /// Values and gradient of Σ cotangent·out of a tensor operation.
-fn through<S: Shape>(
+pub fn through<S: Shape>(
     x: &Matrix,
     cotangent: &[f32],
     op: impl Fn(Matrix<reloss::Tape>) -> reloss::Result<Tensor<S, f32, Dev, reloss::Tape>>,
@@ -255,15 +255,15 @@ fn fused_operations_match_composed_ones_and_f64() {
             let pairs = [
                 (
                     through(&x, &g, |x| soft_rank(x, &soft.into())),
-                    through(&x, &g, |x| composed::soft_rank(x, &soft)),
+                    through(&x, &g, |x| composed::soft_rank(x, &soft.into())),
                 ),
                 (
                     through(&x, &g, |x| soft_sort(x, &soft.into())),
-                    through(&x, &g, |x| composed::soft_sort(x, &soft)),
+                    through(&x, &g, |x| composed::soft_sort(x, &soft.into())),
                 ),
                 (
                     through(&x, &g, |x| soft_permutation(x, &soft.into())),
-                    through(&x, &g, |x| composed::soft_permutation(x, &soft)),
+                    through(&x, &g, |x| composed::soft_permutation(x, &soft.into())),
                 ),
             ];
             for ((fused, on_fused), (composed, on_composed)) in pairs {
@@ -357,7 +357,10 @@ fn bad_input_is_refused() {
             soft_rank(matrix(&values, 1), &soft.into()),
             Err(Error::NotFinite { index: 2, .. })
         ));
-        assert!(matches!(composed::soft_sort(matrix(&values, 1), &soft), Err(Error::NotFinite { .. })));
+        assert!(matches!(
+            composed::soft_sort(matrix(&values, 1), &soft.into()),
+            Err(Error::NotFinite { .. })
+        ));
     }
     assert!(matches!(soft.ranks(&[]), Err(Error::Shape { .. })));
     for shape in [(0, 3), (2, 0)] {

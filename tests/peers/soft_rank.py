@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def ours(command):
-    """Seconds by shape; `command` (optional) is a bench program built elsewhere, with its arguments."""
+    """Seconds by way and shape; `command` (optional) is a bench program built elsewhere, with its arguments."""
     command = command or ["cargo", "bench", "--bench", "soft_rank", "--", "--times"]
     one_thread = {**os.environ, "RAYON_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=ROOT, env=one_thread, check=True, stdout=subprocess.PIPE, text=True)
@@ -61,7 +61,7 @@ def main():
     print(f"torch {torch.__version__}, diffsort {version('diffsort')}, one thread each")
     print(f"{'rows x n':>10} {'this crate':>12} {'diffsort':>12} {'ratio':>9}")
     for rows, n in ((1, 16), (1, 64), (1, 256), (64, 16)):
-        here, there = mine[f"{rows}x{n}"], peer(rows, n)
+        here, there = mine[f"bitonic/{rows}x{n}"], peer(rows, n)
         print(f"{rows:>5} x {n:<4} {here * 1e6:>9.1f} µs {there * 1e6:>9.0f} µs {there / here:>8.0f}x")
 
 

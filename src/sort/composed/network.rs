@@ -1,97 +1,32 @@
-//! The same operations made of dfdx's own: for every device, and to test the fused ones against.
-//!
-//! Layers are applied as products with constant 0/1 matrices, so time grows as n² per layer: prefer the functions
-//! of the same names in [`crate::sort`] and [`crate::rank`], which choose by device.
+//! Sorting networks by constant matrices, a layer at a time.
 
 use dfdx::prelude::*;
 
-use super::network::Layer;
-use super::{Matrices, Relaxation, SortingNetwork};
-use crate::error::{check_finite, Error, Result};
+use super::record;
+use crate::error::Result;
 use crate::ops::fast_math::{ATAN, ERFC};
+use crate::sort::network::Layer;
+use crate::sort::row::{indices, Output};
+use crate::sort::{Relaxation, SortingNetwork};
 use crate::{Dev, Matrix};
 
-/// [`crate::sort::soft_sort`] made of dfdx operations.
-///
-/// # Shapes
-/// (rows, n) → (rows, n).
-///
-/// # Errors
-/// As [`crate::sort::soft_sort`].
-///
-/// # Example
-/// ```
-/// use dfdx::prelude::*;
-/// use reloss::sort::{composed, Relaxation, SortingNetwork};
-/// let x = reloss::Dev::default().tensor_from_vec(vec![3.0, 2.0], (1, 2));
-/// let soft = SortingNetwork { relaxation: Relaxation::Reciprocal, steepness: 2.0, ..SortingNetwork::default() };
-/// assert_eq!(composed::soft_sort(x, &soft)?.as_vec(), [2.25, 2.75]);
-/// # Ok::<(), reloss::Error>(())
-/// ```
-pub fn soft_sort<T: Tape<f32, Dev>>(x: Matrix<T>, soft: &SortingNetwork) -> Result<Matrix<T>> {
-    let (run, tape) = Run::new("soft_sort", x, soft)?;
-    Ok(run.sorted.put_tape(tape))
-}
-
-/// [`crate::rank::soft_rank`] made of dfdx operations.
-///
-/// # Shapes
-/// (rows, n) → (rows, n).
-///
-/// # Errors
-/// As [`crate::rank::soft_rank`].
-///
-/// # Example
-/// ```
-/// use dfdx::prelude::*;
-/// use reloss::sort::{composed, Relaxation, SortingNetwork};
-/// let x = reloss::Dev::default().tensor_from_vec(vec![3.0, 2.0], (1, 2));
-/// let soft = SortingNetwork { relaxation: Relaxation::Reciprocal, steepness: 2.0, ..SortingNetwork::default() };
-/// assert_eq!(composed::soft_rank(x, &soft)?.as_vec(), [1.75, 1.25]);
-/// # Ok::<(), reloss::Error>(())
-/// ```
-pub fn soft_rank<T: Tape<f32, Dev>>(x: Matrix<T>, soft: &SortingNetwork) -> Result<Matrix<T>> {
-    let (run, mut tape) = Run::new("soft_rank", x, soft)?;
-    let (rows, n) = *run.sorted.shape();
-    let places = (0..rows).flat_map(|_| (1..=n).map(|place| place as f32)).collect();
-    let mut ranks = run.sorted.device().try_tensor_from_vec(places, (rows, n))?;
-    for (stage, keep) in run.stages.iter().zip(&run.weights).rev() {
-        ranks = stage.mix(&mut tape, ranks, keep)?;
+pub(super) fn evaluate<T: Tape<f32, Dev>>(
+    tape: &mut T,
+    soft: &SortingNetwork,
+    output: Output,
+    x: Matrix,
+) -> Result<Matrix> {
+    let (rows, n) = *x.shape();
+    let run = Run::new(tape, x, soft)?;
+    let repeated = |row: Vec<f32>| run.sorted.device().try_tensor_from_vec(row.repeat(rows), (rows, n));
+    if let Some(places) = output.places(n) {
+        return run.pull_back(tape, repeated(places.iter().map(|&c| c as f32).collect())?);
     }
-    Ok(ranks.put_tape(tape))
-}
-
-/// [`crate::sort::soft_permutation`] made of dfdx operations.
-///
-/// # Shapes
-/// (rows, n) → (rows, n, n), row = input, column = place.
-///
-/// # Errors
-/// As [`crate::sort::soft_permutation`].
-///
-/// # Example
-/// ```
-/// use dfdx::prelude::*;
-/// use reloss::sort::{composed, Relaxation, SortingNetwork};
-/// let x = reloss::Dev::default().tensor_from_vec(vec![3.0, 2.0], (1, 2));
-/// let soft = SortingNetwork { relaxation: Relaxation::Reciprocal, steepness: 2.0, ..SortingNetwork::default() };
-/// assert_eq!(composed::soft_permutation(x, &soft)?.as_vec(), [0.25, 0.75, 0.75, 0.25]);
-/// # Ok::<(), reloss::Error>(())
-/// ```
-pub fn soft_permutation<T: Tape<f32, Dev>>(x: Matrix<T>, soft: &SortingNetwork) -> Result<Matrices<T>> {
-    let (run, mut tape) = Run::new("soft_permutation", x, soft)?;
-    let (rows, n) = *run.sorted.shape();
-    let mut inputs = Vec::with_capacity(n);
-    for input in 0..n {
-        let unit = (0..rows * n).map(|i| if i % n == input { 1.0 } else { 0.0 }).collect();
-        let mut row = run.sorted.device().try_tensor_from_vec(unit, (rows, n))?;
-        for (stage, keep) in run.stages.iter().zip(&run.weights) {
-            row = stage.mix(&mut tape, row, keep)?;
-        }
-        inputs.push(row.put_tape(std::mem::take(&mut tape)));
+    match output {
+        Output::Values => Ok(run.sorted),
+        Output::Indices => run.push(tape, repeated(indices(n).collect())?),
+        _ => run.permutation(tape),
     }
-    let stacked = inputs.try_stack()?;
-    Ok(stacked.try_permute::<(usize, usize, usize), Axes3<1, 0, 2>>()?.try_contiguous()?)
 }
 
 /// The values' way through a network: its layers and their weights, all recorded on one tape.
@@ -102,24 +37,50 @@ struct Run {
 }
 
 impl Run {
-    fn new<T: Tape<f32, Dev>>(op: &'static str, x: Matrix<T>, soft: &SortingNetwork) -> Result<(Self, T)> {
-        let (rows, n) = *x.shape();
-        super::SoftSort::from(*soft).check(op, (rows, n))?;
-        check_finite(op, &x.as_vec())?;
-        let (mut sorted, mut tape) = x.split_tape();
-        // A single value meets no comparator: its gradient is 0, but it is there.
-        let input = sorted.clone();
-        tape.add_backward_op(move |gradients| gradients.try_alloc_for(&input));
+    fn new<T: Tape<f32, Dev>>(tape: &mut T, mut sorted: Matrix, soft: &SortingNetwork) -> Result<Self> {
+        let n = sorted.shape().1;
         let (mut stages, mut weights) = (Vec::new(), Vec::new());
         for layer in soft.network.plan(n).iter().filter(|layer| layer.len() > 0) {
             let stage = Stage::new(sorted.device(), layer, n)?;
-            let difference = record(&mut tape, &sorted, |x| x.try_matmul(stage.difference.clone()))?;
-            let keep = weight(&mut tape, difference, soft)?;
-            sorted = stage.mix(&mut tape, sorted, &keep)?;
+            let difference = record(tape, &sorted, |x| x.try_matmul(stage.difference.clone()))?;
+            let keep = weight(tape, difference, soft)?;
+            sorted = stage.mix(tape, sorted, &keep)?;
             stages.push(stage);
             weights.push(keep);
         }
-        Ok((Self { stages, weights, sorted }, tape))
+        Ok(Self { stages, weights, sorted })
+    }
+
+    /// x·P.
+    fn push<T: Tape<f32, Dev>>(&self, tape: &mut T, mut x: Matrix) -> Result<Matrix> {
+        for (stage, keep) in self.stages.iter().zip(&self.weights) {
+            x = stage.mix(tape, x, keep)?;
+        }
+        Ok(x)
+    }
+
+    /// P·x.
+    fn pull_back<T: Tape<f32, Dev>>(&self, tape: &mut T, mut x: Matrix) -> Result<Matrix> {
+        for (stage, keep) in self.stages.iter().zip(&self.weights).rev() {
+            x = stage.mix(tape, x, keep)?;
+        }
+        Ok(x)
+    }
+
+    /// Row i of P is the i-th unit vector pushed through: (rows, n·n).
+    fn permutation<T: Tape<f32, Dev>>(&self, tape: &mut T) -> Result<Matrix> {
+        let (rows, n) = *self.sorted.shape();
+        let mut inputs = Vec::with_capacity(n);
+        for input in 0..n {
+            let unit = (0..rows * n).map(|i| if i % n == input { 1.0 } else { 0.0 }).collect();
+            let row = self.sorted.device().try_tensor_from_vec(unit, (rows, n))?;
+            inputs.push(self.push(tape, row)?.put_tape(std::mem::take(tape)));
+        }
+        let stacked = inputs.try_stack()?;
+        let by_row = stacked.try_permute::<(usize, usize, usize), Axes3<1, 0, 2>>()?.try_contiguous()?;
+        let (flat, used) = by_row.try_reshape_like(&(rows, n * n))?.split_tape();
+        *tape = used;
+        Ok(flat)
     }
 }
 
@@ -165,19 +126,6 @@ impl Stage {
         let spread = record(tape, &kept, |k| k.try_matmul(self.spread.clone()))?;
         record(tape, &exchanged, |x| x.try_add(spread))
     }
-}
-
-type DeviceResult<T> = std::result::Result<T, <Dev as HasErr>::Err>;
-
-/// Runs `op` on `x` with the one tape all operations share.
-fn record<S: Shape, Q: Shape, T: Tape<f32, Dev>>(
-    tape: &mut T,
-    x: &Tensor<S, f32, Dev>,
-    op: impl FnOnce(Tensor<S, f32, Dev, T>) -> DeviceResult<Tensor<Q, f32, Dev, T>>,
-) -> Result<Tensor<Q, f32, Dev>> {
-    let (out, used) = op(x.clone().put_tape(std::mem::take(tape))).map_err(Error::from)?.split_tape();
-    *tape = used;
-    Ok(out)
 }
 
 /// The relaxation of differences, from dfdx operations.
