@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use reloss::data::Dataset;
+use reloss::data::{Dataset, Split};
 use reloss::display::{training_curves, Best, Table};
-use reloss::experiment::{learn_loss, Classify, Results, Setting};
+use reloss::experiment::{learn_loss, Classify, CompareSorters, Results, Setting};
 use reloss::files::{create_folder, write_atomic};
 use reloss::loss::CrossEntropy;
 use reloss::sampler::Sampler;
+use reloss::sort::Network;
 use reloss::surrogate::Learn;
-use reloss::task::Train;
+use reloss::task::{Train, TrainSorting};
 use reloss::{Error, Result};
 
 /// Learn a differentiable loss for a metric, and train with it.
@@ -26,6 +27,8 @@ struct Cli {
 enum Command {
     /// Digits: learn a loss for the metric, report on it, compare it with cross-entropy.
     Classify(ClassifyArguments),
+    /// Four-digit numbers: read them off images, supervised by their order alone; relaxations compared.
+    SortNumbers(SortArguments),
 }
 
 #[derive(Args)]
@@ -47,23 +50,129 @@ struct ClassifyArguments {
     setting: Option<String>,
 }
 
+#[derive(Args)]
+struct SortArguments {
+    /// Folder with MNIST's four IDX files; without it, the 8 × 8 digits that come with the program.
+    #[arg(long, env = "RELOSS_DATA")]
+    data: Option<PathBuf>,
+    /// Folder for the results and the state of the run.
+    #[arg(long, default_value = "out/sort_numbers")]
+    out: PathBuf,
+    /// Numbers in a set.
+    #[arg(long, default_value_t = 5)]
+    n: usize,
+    /// The sorting network.
+    #[arg(long, value_enum, default_value_t = NetworkName::OddEven)]
+    network: NetworkName,
+    /// Only the ways whose name contains this, such as `cauchy`.
+    #[arg(long)]
+    way: Option<String>,
+    /// Times as sharp as each way's own setting.
+    #[arg(long, default_value_t = 1.0)]
+    sharpness: f64,
+    /// Updates of each run.
+    #[arg(long)]
+    steps: Option<usize>,
+    /// Sets in a batch.
+    #[arg(long)]
+    batch: Option<usize>,
+    /// Adam's learning rate.
+    #[arg(long)]
+    learning_rate: Option<f64>,
+    /// The papers' network and budget: 100,000 steps of 100 sets, days on two cores.
+    #[arg(long)]
+    paper: bool,
+    /// How many seeds each way is run with, counted from --seed.
+    #[arg(long, default_value_t = 1)]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Continue what an interrupted run left in the folder.
+    #[arg(long)]
+    resume: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum NetworkName {
+    OddEven,
+    Bitonic,
+}
+
+impl SortArguments {
+    /// What is asked for.
+    fn comparison(&self) -> Result<CompareSorters> {
+        let network = match self.network {
+            NetworkName::OddEven => Network::OddEven,
+            NetworkName::Bitonic => Network::Bitonic,
+        };
+        let mut comparison = CompareSorters::new(network, self.n);
+        let train = if self.paper { TrainSorting::paper() } else { TrainSorting::default() };
+        comparison.train = TrainSorting {
+            steps: self.steps.unwrap_or(train.steps),
+            batch: self.batch.unwrap_or(train.batch),
+            learning_rate: self.learning_rate.unwrap_or(train.learning_rate),
+            ..train
+        };
+        comparison.seeds = seeds(self.seed, self.seeds)?;
+        let names: Vec<String> = comparison.ways.iter().map(|way| way.0.clone()).collect();
+        comparison.ways.retain(|way| self.way.as_ref().is_none_or(|wanted| way.0.contains(wanted.as_str())));
+        if comparison.ways.is_empty() {
+            let reason = format!("no way has it in its name: {}", names.join(", "));
+            return Err(Error::Parameter { name: "way", reason });
+        }
+        if !(self.sharpness > 0.0 && self.sharpness.is_finite()) {
+            let reason = format!("{} is not positive and finite", self.sharpness);
+            return Err(Error::Parameter { name: "sharpness", reason });
+        }
+        comparison.ways.iter_mut().for_each(|way| way.1 = way.1.sharpened(self.sharpness));
+        Ok(comparison)
+    }
+
+    /// The command that makes these results, but for the folders.
+    fn command(&self, comparison: &CompareSorters) -> String {
+        let network = if comparison.network == Network::Bitonic { "bitonic" } else { "odd-even" };
+        let way = self.way.as_ref().map_or(String::new(), |way| format!(" --way '{way}'"));
+        let train = &comparison.train;
+        format!(
+            "cargo run --release -- sort-numbers --n {} --network {network}{way} --sharpness {} --steps {} \
+             --batch {} --learning-rate {}{} --seeds {} --seed {}",
+            self.n,
+            self.sharpness,
+            train.steps,
+            train.batch,
+            train.learning_rate,
+            if self.paper { " --paper" } else { "" },
+            self.seeds,
+            self.seed
+        )
+    }
+}
+
+/// `count` seeds from `first` on.
+fn seeds(first: u64, count: u64) -> Result<Vec<u64>> {
+    match first.checked_add(count).filter(|_| count > 0) {
+        Some(end) => Ok((first..end).collect()),
+        None => {
+            Err(Error::Parameter { name: "seeds", reason: format!("{count} from {first} on are no seeds") })
+        }
+    }
+}
+
 impl ClassifyArguments {
     /// What is asked for.
     fn comparison(&self) -> Result<Classify> {
         let all = Classify::default();
-        let end = self.seed.checked_add(self.seeds).filter(|_| self.seeds > 0);
-        let refuse = |name, reason| Err(Error::Parameter { name, reason });
-        let Some(end) = end else {
-            return refuse("seeds", format!("{} from {} on are no seeds", self.seeds, self.seed));
-        };
+        let seeds = seeds(self.seed, self.seeds)?;
         let wanted =
             |s: &&Setting| self.setting.as_ref().is_none_or(|wanted| s.name().contains(wanted.as_str()));
         let settings: Vec<Setting> = all.settings.iter().filter(wanted).copied().collect();
         if settings.is_empty() {
             let names: Vec<String> = all.settings.iter().map(Setting::name).collect();
-            return refuse("setting", format!("no regime has it in its name: {}", names.join(", ")));
+            let reason = format!("no regime has it in its name: {}", names.join(", "));
+            return Err(Error::Parameter { name: "setting", reason });
         }
-        Ok(Classify { seeds: (self.seed..end).collect(), settings, ..all })
+        Ok(Classify { seeds, settings, ..all })
     }
 
     /// The command that makes these results.
@@ -76,6 +185,7 @@ impl ClassifyArguments {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Classify(arguments) => classify(&arguments),
+        Command::SortNumbers(arguments) => sort_numbers(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -103,6 +213,27 @@ fn classify(arguments: &ClassifyArguments) -> Result<()> {
     write_atomic(&arguments.out.join("classify.html"), table.html()?.as_bytes())?;
     println!("{}", table.text()?);
     println!("figures, tables and the learned loss are in {}", arguments.out.display());
+    Ok(())
+}
+
+fn sort_numbers(arguments: &SortArguments) -> Result<()> {
+    let comparison = arguments.comparison()?;
+    create_folder(&arguments.out)?;
+    let [train, test] = match &arguments.data {
+        Some(folder) => Dataset::mnist(folder)?,
+        None => {
+            println!("no folder with MNIST was given (--data or RELOSS_DATA): 8 × 8 digits instead");
+            let parts = Dataset::digits()?.split(&Split::default())?;
+            [parts.train, parts.test]
+        }
+    };
+    let path = arguments.out.join("sort_numbers.csv");
+    let done = if arguments.resume && path.exists() { Results::load(&path)? } else { Results::default() };
+    let results = comparison.run((&train, &test), done, Some(&path), &arguments.command(&comparison))?;
+    let first = comparison.ways.first().map_or("", |way| way.0.as_str());
+    let title = format!("shares on test digits, mean ± sd over seeds; paired differences from {first}");
+    println!("{}", Table::new(results.summary(first)?, &title).text()?);
+    println!("the results are in {}", path.display());
     Ok(())
 }
 

@@ -2,8 +2,10 @@
 
 mod csv;
 mod idx;
+mod numbers;
 mod split;
 
+pub use numbers::Numbers;
 pub use split::{Scaler, Split, Splits};
 
 use std::path::Path;
@@ -113,6 +115,28 @@ impl Dataset {
         let labels: Vec<usize> = classes.values.iter().map(|&v| usize::from(v)).collect();
         let count = labels.iter().max().map_or(0, |&l| l + 1);
         Self::new(&stem(images), features, pixels.sizes[1] * pixels.sizes[2], labels, count)
+    }
+
+    /// The training and the test part of MNIST, from a folder with its four IDX files, packed or not.
+    ///
+    /// # Errors
+    /// As [`Dataset::from_idx`].
+    pub fn mnist(folder: &Path) -> Result<[Self; 2]> {
+        let file = |name: &str| {
+            let packed = folder.join(format!("{name}.gz"));
+            if packed.exists() {
+                packed
+            } else {
+                folder.join(name)
+            }
+        };
+        let part = |name: &str| -> Result<Self> {
+            let images = file(&format!("{name}-images-idx3-ubyte"));
+            let mut part = Self::from_idx(&images, &file(&format!("{name}-labels-idx1-ubyte")))?;
+            part.name = "MNIST".to_string();
+            Ok(part)
+        };
+        Ok([part("train")?, part("t10k")?])
     }
 
     /// The name in tables.

@@ -1,8 +1,10 @@
 //! Comparisons of losses, and their results: one row a run, as CSV files and polars frames.
 
 mod classify;
+mod sort_numbers;
 
 pub use classify::{learn_loss, Classify, Setting};
+pub use sort_numbers::CompareSorters;
 
 use std::path::Path;
 

@@ -1,7 +1,9 @@
 //! The task models.
 
+mod cnn;
 mod mlp;
 
+pub use cnn::Cnn;
 pub use mlp::Mlp;
 
 use crate::error::Result;

@@ -7,6 +7,7 @@
 mod adam;
 #[cfg(not(feature = "cuda"))]
 mod blocks;
+mod convolution;
 mod dual;
 mod elu;
 pub(crate) mod fast_math;
@@ -22,6 +23,7 @@ pub(crate) mod simd;
 mod tensors;
 
 pub use adam::{Adam, AdamState};
+pub use convolution::{conv_pool, conv_pool_composed, ImageShape};
 pub(crate) use dual::linear;
 pub use dual::Dual;
 pub use elu::elu;

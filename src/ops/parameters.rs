@@ -63,6 +63,23 @@ impl Parameters {
         Self(members)
     }
 
+    /// The members of several lists in one, each name after its list's prefix.
+    pub(crate) fn sections(lists: &[(&str, &Self)]) -> Result<Self> {
+        let members = lists.iter().flat_map(|(prefix, list)| {
+            list.iter().map(move |p| Parameter::new(&format!("{prefix}{}", p.name), &p.shape, host(&p.value)))
+        });
+        Ok(Self(members.collect::<Result<_>>()?))
+    }
+
+    /// The members whose names begin with `prefix`, without it.
+    pub(crate) fn section(&self, prefix: &str) -> Result<Self> {
+        let members = self.iter().filter_map(|p| {
+            let name = p.name.strip_prefix(prefix)?;
+            Some(Parameter::new(name, &p.shape, host(&p.value)))
+        });
+        Ok(Self(members.collect::<Result<_>>()?))
+    }
+
     /// The members in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Parameter> {
         self.0.iter()

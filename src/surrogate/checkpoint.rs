@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::learn::{Learn, Step};
 use crate::error::{Error, Result};
-use crate::ops::{AdamState, Parameter, Parameters};
+use crate::ops::{AdamState, Parameters};
 
 /// Everything about a run that is not a tensor.
 #[derive(Serialize, Deserialize)]
@@ -28,15 +28,6 @@ pub(super) struct Checkpoint {
     pub(super) notes: Notes,
 }
 
-/// The members of `all` whose names begin with `prefix`, without it.
-fn section(all: &Parameters, prefix: &str) -> Result<Parameters> {
-    let members = all.iter().filter_map(|p| {
-        let name = p.name().strip_prefix(prefix)?;
-        Some(Parameter::new(name, p.shape(), crate::ops::host(p.value())))
-    });
-    Ok(Parameters::new(members.collect::<Result<_>>()?))
-}
-
 impl Checkpoint {
     /// Writes the state atomically: a kill leaves the last whole one.
     pub(super) fn save(
@@ -55,14 +46,8 @@ impl Checkpoint {
             stale,
         };
         let text = serde_json::to_string(&notes).map_err(|e| Error::data(path, None, e))?;
-        let mut members = Vec::new();
-        for (prefix, list) in [("network.", network), ("best.", best), ("adam.", &adam.moments)] {
-            for p in list.iter() {
-                let name = format!("{prefix}{}", p.name());
-                members.push(Parameter::new(&name, p.shape(), crate::ops::host(p.value()))?);
-            }
-        }
-        Parameters::new(members).save(path, HashMap::from([("reloss.run".to_string(), text)]))
+        let all = [("network.", network), ("best.", best), ("adam.", &adam.moments)];
+        Parameters::sections(&all)?.save(path, HashMap::from([("reloss.run".to_string(), text)]))
     }
 
     /// Reads a state and refuses one that belongs to another run.
@@ -77,9 +62,9 @@ impl Checkpoint {
             return Err(Error::Parameter { name: "resume", reason });
         }
         Ok(Self {
-            network: section(&all, "network.")?,
-            best: section(&all, "best.")?,
-            adam: AdamState { step: notes.adam_step, moments: section(&all, "adam.")? },
+            network: all.section("network.")?,
+            best: all.section("best.")?,
+            adam: AdamState { step: notes.adam_step, moments: all.section("adam.")? },
             notes,
         })
     }

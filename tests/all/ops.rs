@@ -215,3 +215,68 @@ fn safetensors_keep_names_shapes_and_values_and_refuse_damage() {
     let nowhere = folder.path().join("missing").join("w.safetensors");
     assert!(matches!(network.parameters().save(&nowhere, Default::default()), Err(Error::Io { .. })));
 }
+
+#[test]
+fn convolution_gradients_agree_with_the_composed_form_and_finite_differences() {
+    use reloss::ops::{conv_pool, conv_pool_composed, ImageShape};
+    let numbers = |n: usize, seed: u64| -> Vec<f32> {
+        crate::sort::scattered(n, seed).iter().map(|&v| v as f32).collect()
+    };
+    for (image, filters, side) in [
+        (ImageShape { channels: 1, height: 4, width: 6 }, 3, 3),
+        (ImageShape { channels: 2, height: 6, width: 2 }, 2, 5),
+        (ImageShape { channels: 3, height: 2, width: 4 }, 4, 1),
+    ] {
+        let (rows, taps) = (11, image.channels * side * side);
+        let pooled = image.pooled(filters).len();
+        let x = matrix(numbers(rows * image.len(), 1), rows, image.len()).unwrap();
+        let g = numbers(rows * pooled, 4);
+        let weight = Parameter::new("weight", &[filters, taps], numbers(filters * taps, 2)).unwrap();
+        let bias = Parameter::new("bias", &[filters], numbers(filters, 3)).unwrap();
+        let run =
+            |form: fn(Matrix<Tape>, ImageShape, &Parameter, &Parameter) -> reloss::Result<Matrix<Tape>>| {
+                let out = form(x.leaky_trace(), image, &weight, &bias).unwrap();
+                let values = wide(&host(&out));
+                let cotangent = matrix(g.clone(), rows, pooled).unwrap();
+                let gradients = (out * cotangent).sum::<(), _>().backward();
+                let of = |tensor: &Matrix| wide(&host(&gradients.get(tensor)));
+                (values, of(&x), of(weight.value()), of(bias.value()))
+            };
+        let (fused, composed) = (run(conv_pool), run(conv_pool_composed));
+        assert_close(&fused.0, &composed.0, 1e-5);
+        assert_close(&fused.1, &composed.1, 1e-5);
+        assert_close(&fused.2, &composed.2, 1e-4);
+        assert_close(&fused.3, &composed.3, 1e-4);
+        // By hand at one output: the largest of its four sums, over the taps that see the image.
+        let (data, w) = (host(&x), host(weight.value()));
+        let sum = |y: usize, x: usize| -> f32 {
+            (0..taps)
+                .map(|tap| {
+                    let (c, dy, dx) = (tap / (side * side), tap / side % side, tap % side);
+                    let (sy, sx) =
+                        ((y + dy) as isize - side as isize / 2, (x + dx) as isize - side as isize / 2);
+                    let inside =
+                        sy >= 0 && sx >= 0 && sy < image.height as isize && sx < image.width as isize;
+                    if !inside {
+                        return 0.0;
+                    }
+                    w[tap] * data[(c * image.height + sy as usize) * image.width + sx as usize]
+                })
+                .sum()
+        };
+        let largest =
+            [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(y, x)| sum(y, x)).into_iter().fold(f32::MIN, f32::max);
+        assert_close(&[fused.0[0]], &[f64::from((largest + host(bias.value())[0]).max(0.0))], 1e-5);
+    }
+    let image = ImageShape { channels: 1, height: 3, width: 2 };
+    let (weight, bias) =
+        (Parameter::new("w", &[1, 4], vec![0.0; 4]).unwrap(), Parameter::new("b", &[1], vec![0.0]).unwrap());
+    let refused = conv_pool(matrix(vec![0.0; 6], 1, 6).unwrap(), image, &weight, &bias);
+    assert!(matches!(refused, Err(Error::Parameter { name: "image", .. })));
+    let image = ImageShape { height: 2, ..image };
+    for columns in [4, 6] {
+        // Even filters, then images of another size.
+        let refused = conv_pool(matrix(vec![0.0; columns], 1, columns).unwrap(), image, &weight, &bias);
+        assert!(matches!(refused, Err(Error::Shape { .. })));
+    }
+}
