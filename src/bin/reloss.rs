@@ -79,6 +79,9 @@ struct SortArguments {
     /// Adam's learning rate.
     #[arg(long)]
     learning_rate: Option<f64>,
+    /// Filters of the two convolutions.
+    #[arg(long, num_args = 2, value_names = ["FIRST", "SECOND"])]
+    filters: Option<Vec<usize>>,
     /// The papers' network and budget: 100,000 steps of 100 sets, days on two cores.
     #[arg(long)]
     paper: bool,
@@ -112,6 +115,10 @@ impl SortArguments {
             steps: self.steps.unwrap_or(train.steps),
             batch: self.batch.unwrap_or(train.batch),
             learning_rate: self.learning_rate.unwrap_or(train.learning_rate),
+            filters: match self.filters.as_deref() {
+                Some([first, second]) => [*first, *second],
+                _ => train.filters,
+            },
             ..train
         };
         comparison.seeds = seeds(self.seed, self.seeds)?;
@@ -136,13 +143,14 @@ impl SortArguments {
         let train = &comparison.train;
         format!(
             "cargo run --release -- sort-numbers --n {} --network {network}{way} --sharpness {} --steps {} \
-             --batch {} --learning-rate {}{} --seeds {} --seed {}",
+             --batch {} --learning-rate {} --filters {} {} --seeds {} --seed {}",
             self.n,
             self.sharpness,
             train.steps,
             train.batch,
             train.learning_rate,
-            if self.paper { " --paper" } else { "" },
+            train.filters[0],
+            train.filters[1],
             self.seeds,
             self.seed
         )

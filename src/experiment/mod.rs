@@ -2,9 +2,11 @@
 
 mod classify;
 mod sort_numbers;
+mod timings;
 
 pub use classify::{learn_loss, Classify, Setting};
 pub use sort_numbers::CompareSorters;
+pub use timings::{Timing, Timings};
 
 use std::path::Path;
 

@@ -54,9 +54,13 @@ impl Framed {
         Self { values, scale, center, unit: if unit.is_finite() { unit } else { 1.0 }, sign }
     }
 
-    /// Whether the list has no differences to speak of.
-    pub(super) fn is_tied(&self) -> bool {
-        self.values.iter().all(|&v| v == 0.0)
+    /// The unit, 0 for a list without differences.
+    pub(super) fn unit(&self) -> f64 {
+        if self.values.iter().all(|&v| v == 0.0) {
+            0.0
+        } else {
+            self.unit
+        }
     }
 
     /// Whether nothing was changed.

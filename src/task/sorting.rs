@@ -145,7 +145,8 @@ impl SortNumbers {
 
     /// Trains with the cross-entropy between soft and true permutations.
     ///
-    /// With a checkpoint's file, a run that was killed continues where its file left it, to the same result.
+    /// With a checkpoint's file, a run that was killed, or had fewer steps, continues where its file left it, to the
+    /// same result as a run in one go.
     ///
     /// # Errors
     /// [`Error::Parameter`] for options out of range, a way without a permutation matrix, or a checkpoint of another
@@ -257,7 +258,8 @@ impl State {
     fn new(task: &SortNumbers, soft: &SoftSort, options: &TrainSorting) -> Result<Self> {
         let model = Cnn::new(task.image(), options.filters, options.hidden, 1, options.seed)?;
         let run = Notes {
-            options: TrainSorting { checkpoint: None, ..options.clone() },
+            // More steps continue the same run.
+            options: TrainSorting { checkpoint: None, steps: 0, ..options.clone() },
             soft: *soft,
             n: task.n,
             data: task.train.name().to_string(),

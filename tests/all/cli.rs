@@ -46,3 +46,16 @@ fn help_names_every_option() {
         assert!(text.contains(option), "{option}: {text}");
     }
 }
+
+#[test]
+fn a_way_that_does_not_exist_is_named_beside_those_that_do() {
+    let message = refusal(&["sort-numbers", "--way", "quick"]);
+    assert!(message.contains("logistic, logistic with ART") && message.contains("SoftSort"), "{message}");
+    assert!(refusal(&["sort-numbers", "--sharpness", "0"]).contains("`sharpness`"));
+    assert!(refusal(&["sort-numbers", "--seeds", "0"]).contains("`seeds`"));
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let missing = folder.path().join("none");
+    let paths = [missing.to_str().unwrap(), out.to_str().unwrap()];
+    assert!(refusal(&["sort-numbers", "--data", paths[0], "--out", paths[1]]).contains("train-images"));
+}

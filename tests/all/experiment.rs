@@ -137,3 +137,21 @@ fn a_comparison_resumes_with_what_is_missing() {
     let no_rate = Classify { grid: vec![], ..quick.clone() };
     assert!(matches!(no_rate.run(&data, Results::default(), None, "test"), Err(Error::Parameter { .. })));
 }
+
+#[test]
+fn timings_are_read_and_compared() {
+    use reloss::experiment::Timings;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("times.csv");
+    let text = "# a script\nway,peer,what,rows,n,ours,theirs\na,b,forward,1,16,1e-6,2e-6\na,b,forward,1,64,2e-6,6e-6\n\
+                a,c,forward + backward,1,16,1e-6,1e-5\na,b,forward,64,16,1,1\n";
+    std::fs::write(&path, text).unwrap();
+    let ratios = Timings::load(&path).unwrap().ratios(1);
+    assert_eq!(ratios.len(), 2);
+    assert_eq!(ratios[0].0, "a: b, forward");
+    assert_eq!(ratios[1].0, "a: c");
+    let points: Vec<f64> = ratios[0].1.iter().flat_map(|&(n, ratio)| [n, ratio]).collect();
+    crate::support::assert_close(&points, &[16.0, 2.0, 64.0, 3.0], 1e-12);
+    std::fs::write(&path, text.replace("2e-6", "fast")).unwrap();
+    assert!(matches!(Timings::load(&path), Err(reloss::Error::Data { line: Some(_), .. })));
+}

@@ -13,5 +13,6 @@ mod metric;
 mod ops;
 mod soft_sort;
 mod sort;
+mod sorting_task;
 mod support;
 mod surrogate;

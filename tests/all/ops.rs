@@ -233,15 +233,15 @@ fn convolution_gradients_agree_with_the_composed_form_and_finite_differences() {
         let g = numbers(rows * pooled, 4);
         let weight = Parameter::new("weight", &[filters, taps], numbers(filters * taps, 2)).unwrap();
         let bias = Parameter::new("bias", &[filters], numbers(filters, 3)).unwrap();
-        let run =
-            |form: fn(Matrix<Tape>, ImageShape, &Parameter, &Parameter) -> reloss::Result<Matrix<Tape>>| {
-                let out = form(x.leaky_trace(), image, &weight, &bias).unwrap();
-                let values = wide(&host(&out));
-                let cotangent = matrix(g.clone(), rows, pooled).unwrap();
-                let gradients = (out * cotangent).sum::<(), _>().backward();
-                let of = |tensor: &Matrix| wide(&host(&gradients.get(tensor)));
-                (values, of(&x), of(weight.value()), of(bias.value()))
-            };
+        type Form = fn(Matrix<Tape>, ImageShape, &Parameter, &Parameter) -> reloss::Result<Matrix<Tape>>;
+        let run = |form: Form| {
+            let out = form(x.leaky_trace(), image, &weight, &bias).unwrap();
+            let values = wide(&host(&out));
+            let cotangent = matrix(g.clone(), rows, pooled).unwrap();
+            let gradients = (out * cotangent).sum::<(), _>().backward();
+            let of = |tensor: &Matrix| wide(&host(&gradients.get(tensor)));
+            (values, of(&x), of(weight.value()), of(bias.value()))
+        };
         let (fused, composed) = (run(conv_pool), run(conv_pool_composed));
         assert_close(&fused.0, &composed.0, 1e-5);
         assert_close(&fused.1, &composed.1, 1e-5);

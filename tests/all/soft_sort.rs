@@ -262,3 +262,45 @@ fn annealing_runs_from_one_end_to_the_other() {
         assert!(matches!(refused, Err(Error::Parameter { name: "to", .. })));
     }
 }
+
+#[test]
+fn extremes_keep_values_and_gradients_finite() {
+    let lists: [&[f64]; 6] = [
+        &[1e30, -1e30, 0.0, 1e30, 3.0, -0.0],
+        &[1e-40, -1e-40, 0.0, 1e-45, 2e-40, -3e-40],
+        &[1e30, 1e-40, -1e30, 1.0, 1.0, 1.0],
+        &[5.0; 6],
+        &[0.0; 6],
+        &[-7.0],
+    ];
+    for soft in all_ways().into_iter().flat_map(framed) {
+        for x in lists {
+            let n = x.len();
+            for out in OUTS.into_iter().filter(|out| out.fits(n)) {
+                let g = scattered(out.len(n), 6);
+                let Ok(value) = out.list(&soft, x) else { continue };
+                let gradient = out.gradient(&soft, x, &g).unwrap();
+                assert!(value.iter().chain(&gradient).all(|v| v.is_finite()), "{soft:?} {out:?} {x:?}");
+                let narrow: Vec<f32> = g.iter().map(|&g| g as f32).collect();
+                for form in [Out::fused, Out::composed] {
+                    let (value, gradient) = through(&matrix(x, 1), &narrow, |x| form(out, &soft, x));
+                    assert!(value.iter().chain(&gradient).all(|v| v.is_finite()), "{soft:?} {out:?} {x:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_permuted_list_has_permuted_ranks() {
+    // Networks compare by place: theirs agree only where sorting is all but exact.
+    let turn = |v: &[f64]| -> Vec<f64> { (0..v.len()).map(|i| v[(5 * i + 3) % v.len()]).collect() };
+    for soft in exact_ways().into_iter().flat_map(framed) {
+        let x = scattered(12, 21);
+        let soft = if matches!(soft.way, Way::Network(_)) { soft.sharpened(1e6) } else { soft };
+        assert_close(&soft.ranks(&turn(&x)).unwrap(), &turn(&soft.ranks(&x).unwrap()), 1e-4);
+        if let Ok(sorted) = soft.sorted(&x) {
+            assert_close(&soft.sorted(&turn(&x)).unwrap(), &sorted, 1e-4);
+        }
+    }
+}

@@ -7,17 +7,13 @@ The peers compute what the released training code computes (per-sample forward, 
     python -m venv venv && venv/bin/pip install -r tests/peers/requirements.txt
     venv/bin/python tests/peers/learn_step.py            # 256 x 128 x 10 and x 1000
 """
-import json
-import pathlib
 import statistics
-import subprocess
-import sys
 import time
 
 import torch
+from common import ours
 from diffsort import DiffSortNet
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 SAMPLES, ROWS = 256, 128
 
 
@@ -92,14 +88,6 @@ def median_seconds(step, classes, repeats):
     return statistics.median(times[1:])
 
 
-def ours(classes):
-    command = ["cargo", "bench", "--bench", "learn_step", "--", f"256x128x{classes}$"]
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    metadata = json.loads(subprocess.check_output(["cargo", "metadata", "--format-version=1", "--no-deps"], cwd=ROOT))
-    folder = pathlib.Path(metadata["target_directory"]) / "criterion" / "learn_step" / f"256x128x{classes}" / "new"
-    return json.loads((folder / "estimates.json").read_text())["median"]["point_estimate"] * 1e-9
-
-
 def gemm_peak():
     """This machine's GFLOP/s at a large product."""
     a = torch.rand(1024, 1024)
@@ -110,16 +98,18 @@ def gemm_peak():
 
 
 def main():
+    before = ours("learn_step")
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; {SAMPLES} samples x {ROWS} rows")
     # Value and tangent forward, and both backward: 12 products of (rows x 128) by (128 x 128).
     work = 12 * 2 * SAMPLES * ROWS * 128 * 128 / 1e9
     peak = gemm_peak()
     print(f"products of a step, row by row: {work:.1f} GFLOP; gemm (PyTorch, 1024 cubed): {peak:.0f} GFLOP/s")
-    for classes in [int(a) for a in sys.argv[1:]] or [10, 1000]:
-        before = ours(classes)
+    for classes in [10, 1000]:
         batched = median_seconds(batched_step, classes, 7)
         loop = median_seconds(loop_step, classes, 3)
-        mine = statistics.median([before, ours(classes)])
+        # Once more after the peers: the machine may have changed its pace.
+        case = f"256x128x{classes}"
+        mine = statistics.median([before[case], ours("learn_step")[case]])
         print(
             f"{classes:5} classes: reloss {mine * 1e3:7.1f} ms | PyTorch batched {batched * 1e3:8.1f} ms"
             f" ({batched / mine:.1f} x) | PyTorch loop {loop * 1e3:8.1f} ms ({loop / mine:.1f} x)"

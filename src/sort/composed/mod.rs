@@ -40,6 +40,9 @@ pub(crate) fn evaluate<T: Tape<f32, Dev>>(
     Ok(out.put_tape(tape))
 }
 
+/// Units below count as no differences: 1/unit has to stay far from overflow.
+const SMALLEST_UNIT: f64 = 1e-30;
+
 /// Centre and unit of every row, as matrices like the values; none where nothing is taken off.
 struct Frame {
     sign: f32,
@@ -55,13 +58,16 @@ impl Frame {
         let shape = *x.shape();
         let (rows, n) = shape;
         let host = x.as_vec();
-        let (mut tied, mut span) = (vec![0.0; rows], vec![0.0; rows * n]);
+        let (mut tied, mut span, mut shrink) = (vec![0.0; rows], vec![0.0; rows * n], Vec::new());
         for (row, values) in host.chunks_exact(n).enumerate() {
             let wide: Vec<f64> = values.iter().map(|&v| f64::from(v)).collect();
             let (low, high) = super::frame::ends(&wide);
-            // Without differences the unit is 1.
-            tied[row] = f32::from(u8::from(Framed::new(&wide, soft.order, soft.scale).is_tied()));
-            if low != high {
+            let unit = Framed::new(&wide, soft.order, soft.scale).unit();
+            // Without differences that 1/unit can measure in f32 the unit is 1.
+            let is_tied = unit < SMALLEST_UNIT;
+            tied[row] = f32::from(u8::from(is_tied));
+            shrink.extend(vec![if is_tied { 0.0 } else { (1.0 / unit) as f32 }; n]);
+            if !is_tied {
                 span[row * n + high] = 1.0 / (n - 1) as f32;
                 span[row * n + low] = -1.0 / (n - 1) as f32;
             }
@@ -72,9 +78,14 @@ impl Frame {
         let center = record(tape, &mean, |m| m.try_broadcast_like::<_, Axis<1>>(&shape))?;
         let unit = match soft.scale {
             Scale::Deviation => {
+                // A factor of the unit's own size: squares of the largest floats would overflow.
+                let shrink = device.try_tensor_from_vec(shrink, shape)?;
                 let centred = record(tape, x, |x| x.try_sub(center.clone()))?;
-                let squares = record(tape, &centred, |c| c.try_square()?.try_mean::<(usize,), Axis<1>>())?;
-                record(tape, &squares, |s| s.try_add(tied)?.try_sqrt())?
+                let small = record(tape, &centred, |c| c.try_mul(shrink.clone()))?;
+                let squares = record(tape, &small, |c| c.try_square()?.try_mean::<(usize,), Axis<1>>())?;
+                let unit = record(tape, &squares, |s| s.try_add(tied.clone())?.try_sqrt())?;
+                let factor = shrink.try_mean::<(usize,), Axis<1>>()?.try_add(tied)?;
+                record(tape, &unit, |u| u.try_div(factor))?
             }
             _ => {
                 let span = device.try_tensor_from_vec(span, shape)?;

@@ -1,10 +1,9 @@
-//! Soft ranks: this crate against the crates fynch and rankit, in one run.
-//!
-//! `RAYON_NUM_THREADS=1 cargo run --release --manifest-path tests/peers/rust/Cargo.toml`
+//! Soft ranks: this crate against the crates fynch and rankit, in one run; `tests/peers/soft_rank.py` runs it.
 //!
 //! The same formulas: a sigmoid of every pair, and quadratic projection onto the permutahedron. fynch has no
 //! gradients, so forward is compared with forward; rankit gives a dense Jacobian, multiplied here with the cotangent.
-//! The peers compute in f64 on lists; this crate on tensors in f32. Medians.
+//! The peers compute in f64 on lists; this crate on tensors in f32, but for projections, which are lists in f64 on both
+//! sides. Medians.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -38,12 +37,15 @@ fn values(n: usize) -> Vec<f64> {
     (0..n).map(|i| ((i as f64 * 12.9898).sin() * 43_758.545).fract() * 3.0).collect()
 }
 
-fn print(what: &str, n: usize, here: f64, there: f64) {
-    println!("{what:<44} {n:>5} {:>11.2} µs {:>12.2} µs {:>8.1}x", here * 1e6, there * 1e6, there / here);
+/// One line of JSON.
+fn print(way: &str, peer: &str, what: &str, n: usize, ours: f64, theirs: f64) {
+    println!(
+        "{{\"way\": \"{way}\", \"peer\": \"{peer}\", \"what\": \"{what}\", \"n\": {n}, \"ours\": {ours:e}, \
+         \"peer_seconds\": {theirs:e}}}"
+    );
 }
 
 fn main() -> reloss::Result<()> {
-    println!("{:<44} {:>5} {:>14} {:>15} {:>9}", "", "n", "this crate", "peer", "ratio");
     let device = reloss::Dev::default();
     let (pairwise, projection): (SoftSort, SoftSort) =
         (Pairwise::default().into(), Permutahedron::default().into());
@@ -60,25 +62,33 @@ fn main() -> reloss::Result<()> {
             })
         };
         print(
-            "pairwise, forward: fynch",
+            "pairwise",
+            "fynch",
+            "forward",
             n,
             forward(&pairwise),
             median_seconds(|| drop(black_box(fynch::soft_rank(&x, 1.0)))),
         );
         print(
-            "permutahedron, forward: fynch",
+            "permutahedron l2",
+            "fynch",
+            "forward",
             n,
-            forward(&projection),
+            median_seconds(|| drop(black_box(projection.ranks(&x)))),
             median_seconds(|| drop(black_box(fynch::fast_soft_rank(&x, 1.0)))),
         );
         print(
-            "pairwise, forward: rankit",
+            "pairwise",
+            "rankit",
+            "forward",
             n,
             forward(&pairwise),
             median_seconds(|| drop(black_box(rankit::soft_rank(&x, 1.0)))),
         );
         print(
-            "pairwise, forward + backward: rankit",
+            "pairwise",
+            "rankit",
+            "forward + backward",
             n,
             both(&pairwise),
             median_seconds(|| {
