@@ -3,7 +3,7 @@
 use dfdx::prelude::{HasShape, Tape};
 
 use super::constant;
-use super::soft::{check_sides, counted, mean_and_spread, standardised};
+use super::soft::{check_sides, counted, standardised};
 use crate::error::{check_finite, Error, Result};
 use crate::{Dev, Matrix, Scalar};
 
@@ -150,7 +150,6 @@ impl Signs {
     }
 }
 
-#[cfg_attr(not(feature = "cuda"), allow(unused))]
 fn composed<T: Tape<f32, Dev>>(x: Matrix<T>, signs: Signs) -> Result<Scalar<T>> {
     use dfdx::prelude::*;
     let n = x.shape().1;
@@ -170,6 +169,7 @@ fn composed<T: Tape<f32, Dev>>(x: Matrix<T>, signs: Signs) -> Result<Scalar<T>> 
 
 #[cfg(not(feature = "cuda"))]
 mod fused {
+    use super::super::soft::{mean_and_spread, unstandardise};
     use super::*;
     use crate::sort::{self, logistic, pair_sums, RowOp};
 
@@ -226,7 +226,7 @@ mod fused {
             let on_z = self.sums(&standardised, |u| 4.0 * logistic(2.0 * u).1);
             let on_z: Vec<f64> = on_z.iter().map(|&g| f64::from(g / self.0.temperature)).collect();
             let z: Vec<f64> = standardised.iter().map(|&z| f64::from(z)).collect();
-            super::super::soft::unstandardise(&z, &on_z, f64::from(cotangent[0]) / spread, gradient);
+            unstandardise(&z, &on_z, f64::from(cotangent[0]) / spread, gradient);
         }
     }
 }

@@ -37,7 +37,7 @@ impl CompareSorters {
     /// The six relaxations, each at its own steepness, NeuralSort and SoftSort.
     pub fn new(network: Network, n: usize) -> Self {
         let relaxations = Relaxation::ALL.into_iter().map(|relaxation| {
-            let soft = SortingNetwork { network, relaxation, steepness: steepness(relaxation, network) };
+            let soft = SortingNetwork { network, relaxation, steepness: steepness(relaxation) };
             (relaxation_name(relaxation).to_string(), soft.into())
         });
         let unimodal = [("NeuralSort", Unimodality::NeuralSort), ("SoftSort", Unimodality::SoftSort)];
@@ -134,7 +134,12 @@ fn relaxation_name(relaxation: Relaxation) -> &'static str {
     }
 }
 
-/// "Ours".
-fn steepness(_relaxation: Relaxation, _network: Network) -> f64 {
-    10.0
+/// "Ours": of 3, 10 and 30 the one with most test sets in order after 800 steps of one other seed (100), odd-even,
+/// n = 5. NeuralSort and SoftSort: of temperatures 10/3, 1 and 1/3. Neighbours are within the noise of one seed.
+fn steepness(relaxation: Relaxation) -> f64 {
+    match relaxation {
+        Relaxation::Logistic | Relaxation::Reciprocal | Relaxation::Cauchy => 3.0,
+        Relaxation::Gaussian => 10.0,
+        Relaxation::LogisticArt { .. } | Relaxation::Optimal => 30.0,
+    }
 }

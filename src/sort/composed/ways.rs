@@ -195,6 +195,7 @@ pub(super) fn perturbed<T: Tape<f32, Dev>>(
     output: Output,
     x: Matrix,
 ) -> Result<Matrix> {
+    way.check_output(output)?;
     let shape = *x.shape();
     let n = shape.1;
     let (mut estimates, mut slopes) = (Vec::new(), Vec::new());
