@@ -6,7 +6,7 @@ use super::{Results, Run};
 use crate::data::{Dataset, Numbers};
 use crate::error::Result;
 use crate::metric::Direction;
-use crate::sort::{Network, Relaxation, SoftSort, SortingNetwork, Unimodal, Unimodality};
+use crate::sort::{Network, Relaxation, Sinkhorn, SoftSort, SortingNetwork, Unimodal, Unimodality};
 use crate::task::{Correct, SortNumbers, TrainSorting};
 
 /// A comparison of ways to soften sorting on sets of four-digit numbers.
@@ -34,7 +34,7 @@ const LENGTH: usize = 4;
 const METRICS: [&str; 2] = ["sets in order", "right ranks"];
 
 impl CompareSorters {
-    /// The six relaxations, each at its own steepness, NeuralSort and SoftSort.
+    /// The six relaxations, each at its own steepness, NeuralSort, SoftSort and Sinkhorn.
     pub fn new(network: Network, n: usize) -> Self {
         let relaxations = Relaxation::ALL.into_iter().map(|relaxation| {
             let soft = SortingNetwork { network, relaxation, steepness: steepness(relaxation) };
@@ -44,10 +44,11 @@ impl CompareSorters {
         let unimodal = unimodal
             .into_iter()
             .map(|(name, unimodality)| (name.to_string(), Unimodal { unimodality, temperature: 1.0 }.into()));
+        let transport = ("Sinkhorn".to_string(), Sinkhorn::default().into());
         Self {
             n,
             network,
-            ways: relaxations.chain(unimodal).collect(),
+            ways: relaxations.chain(unimodal).chain([transport]).collect(),
             seeds: vec![0],
             train: TrainSorting::default(),
         }

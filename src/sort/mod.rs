@@ -3,8 +3,8 @@
 //! [`SoftSort`] chooses the way. A sorting network is a fixed sequence of comparators ([`Network`]); each hard swap
 //! becomes a mixture of both orders with a weight that depends smoothly on the difference ([`Relaxation`]);
 //! [`SortingNetwork`] joins the two with a steepness. A layer is then a doubly stochastic matrix with two numbers a
-//! row, and `sort(x) = x @ P` with P the product of the layers. [`Permutahedron`], [`Unimodal`], [`Pairwise`] and
-//! [`Perturbed`] do without a network.
+//! row, and `sort(x) = x @ P` with P the product of the layers. [`Permutahedron`], [`Unimodal`], [`Sinkhorn`],
+//! [`Pairwise`] and [`Perturbed`] do without a network.
 
 mod annealing;
 mod checks;
@@ -22,6 +22,8 @@ mod real;
 mod relaxation;
 mod row;
 mod selection;
+mod shares;
+mod sinkhorn;
 mod soft_op;
 mod soft_sort;
 mod sorting_network;
@@ -39,6 +41,7 @@ pub(crate) use real::normal_cdf_exact;
 pub(crate) use relaxation::logistic;
 pub use relaxation::Relaxation;
 pub use selection::{soft_quantile, soft_top_k};
+pub use sinkhorn::Sinkhorn;
 pub use soft_sort::{SoftSort, Way};
 pub use sorting_network::{log_sum_exp_sorted, SortingNetwork};
 pub use unimodal::{Unimodal, Unimodality};

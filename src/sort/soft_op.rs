@@ -5,7 +5,8 @@ use super::frame::{Framed, Order, Scale};
 use super::fused::RowOp;
 use super::permutahedron::Projected;
 use super::row::{NetworkOp, Output, RowTrace};
-use super::{pairwise, Permutahedron, Perturbed, SoftSort, Unimodal, Way};
+use super::shares::{read_off, GivesShares, Shares};
+use super::{pairwise, Permutahedron, Perturbed, Sinkhorn, SoftSort, Unimodal, Way};
 use crate::error::Result;
 
 /// Any way, any output, in any order and unit, on the rows of a tensor.
@@ -20,6 +21,7 @@ enum WayOp {
     Network(NetworkOp),
     Permutahedron(Permutahedron, usize),
     Unimodal(Unimodal, usize),
+    Sinkhorn(Sinkhorn, usize),
     Pairwise(f32, usize),
     /// By lists, forward and again backward: its cost is the draws'.
     Perturbed(Perturbed, usize),
@@ -29,8 +31,8 @@ enum WayOp {
 pub(crate) enum WayTrace {
     Network(RowTrace<f32>),
     Permutahedron(Projected),
-    /// The values and the shares.
-    Unimodal(Vec<f64>, Vec<f64>),
+    /// The values and their shares.
+    Shares(Vec<f64>, Shares),
     Pairwise(Vec<f32>),
     Perturbed(Vec<f64>),
     /// No gradient was asked for.
@@ -65,6 +67,7 @@ impl SoftOp {
                 WayOp::Permutahedron(way, n)
             }
             Way::Unimodal(way) => WayOp::Unimodal(way, n),
+            Way::Sinkhorn(way) => WayOp::Sinkhorn(way, n),
             Way::Pairwise(way) => {
                 way.check_output(output)?;
                 WayOp::Pairwise(way.temperature as f32, n)
@@ -85,12 +88,8 @@ impl SoftOp {
                 narrow(projected.result(), out);
                 WayTrace::Permutahedron(projected)
             }
-            WayOp::Unimodal(way, _) => {
-                let values = wide(row);
-                let shares = way.shares(&values);
-                narrow(&way.read_off(self.output, &values, &shares), out);
-                WayTrace::Unimodal(values, shares)
-            }
+            WayOp::Unimodal(way, _) => self.share(way, row, out),
+            WayOp::Sinkhorn(way, _) => self.share(way, row, out),
             WayOp::Pairwise(temperature, _) => {
                 pairwise::ranks(row, *temperature, out);
                 WayTrace::Pairwise(row.to_vec())
@@ -104,6 +103,13 @@ impl SoftOp {
         Ok(if with_gradient { trace } else { WayTrace::Nothing })
     }
 
+    fn share(&self, way: &impl GivesShares, row: &[f32], out: &mut [f32]) -> WayTrace {
+        let values = wide(row);
+        let shares = way.shares(&values);
+        narrow(&read_off(self.output, &values, &shares), out);
+        WayTrace::Shares(values, shares)
+    }
+
     fn backward_way(&self, trace: WayTrace, cotangent: &[f32], gradient: &mut [f32]) {
         match (&self.way, trace) {
             (WayOp::Network(network), WayTrace::Network(trace)) => {
@@ -112,8 +118,11 @@ impl SoftOp {
             (WayOp::Permutahedron(way, _), WayTrace::Permutahedron(projected)) => {
                 narrow(&way.pull_back(&projected, cotangent), gradient);
             }
-            (WayOp::Unimodal(way, _), WayTrace::Unimodal(values, shares)) => {
-                narrow(&way.output_gradient(self.output, &values, &shares, &wide(cotangent)), gradient);
+            (WayOp::Unimodal(way, _), WayTrace::Shares(values, shares)) => {
+                narrow(&way.gradient_of(self.output, &values, &shares, &wide(cotangent)), gradient);
+            }
+            (WayOp::Sinkhorn(way, _), WayTrace::Shares(values, shares)) => {
+                narrow(&way.gradient_of(self.output, &values, &shares, &wide(cotangent)), gradient);
             }
             (WayOp::Pairwise(temperature, _), WayTrace::Pairwise(values)) => {
                 pairwise::ranks_gradient(&values, *temperature, cotangent, gradient);
@@ -139,6 +148,7 @@ impl RowOp for SoftOp {
             WayOp::Network(network) => network.work(),
             WayOp::Permutahedron(_, n) => 3 * n,
             WayOp::Unimodal(_, n) => 4 * n * n,
+            WayOp::Sinkhorn(way, n) => 4 * n * n * way.iterations,
             WayOp::Pairwise(_, n) => n * n / 4,
             WayOp::Perturbed(way, n) => 16 * n * way.draws,
         }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::frame::{Framed, Order, Scale};
 use super::row::Output;
-use super::{Pairwise, Permutahedron, Perturbed, SortingNetwork, Unimodal};
+use super::{Pairwise, Permutahedron, Perturbed, Sinkhorn, SortingNetwork, Unimodal};
 use crate::error::{Error, Result};
 
 /// A way to soften sorting, with its own options.
@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 /// | [`SortingNetwork`] | O(n log² n) or O(n²) | yes | yes | yes | doubly stochastic | sums of values and ranks |
 /// | [`Permutahedron`] | O(n log n) | yes | yes | yes | no | order; sums (quadratic) |
 /// | [`Unimodal`] | O(n²) | yes | yes | yes | columns sum to 1 | |
+/// | [`Sinkhorn`] | O(n²) an iteration | yes | yes | yes | columns sum to 1, rows nearly | sum of ranks, nearly |
 /// | [`Pairwise`] | O(n²) | no | yes | no | no | order; sum of ranks |
 /// | [`Perturbed`] | O(n log n) a draw | no | yes | yes | no | sum of ranks |
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +25,8 @@ pub enum Way {
     Permutahedron(Permutahedron),
     /// NeuralSort or SoftSort.
     Unimodal(Unimodal),
+    /// Optimal transport to the places.
+    Sinkhorn(Sinkhorn),
     /// A sigmoid of every pair; ranks only.
     Pairwise(Pairwise),
     /// The mean over noise; what places give only, gradients estimated.
@@ -78,6 +81,7 @@ from!(
     Network: SortingNetwork,
     Permutahedron: Permutahedron,
     Unimodal: Unimodal,
+    Sinkhorn: Sinkhorn,
     Pairwise: Pairwise,
     Perturbed: Perturbed
 );
@@ -89,6 +93,7 @@ macro_rules! each_way {
             Way::Network(way) => way.$method($($argument),*),
             Way::Permutahedron(way) => way.$method($($argument),*),
             Way::Unimodal(way) => way.$method($($argument),*),
+            Way::Sinkhorn(way) => way.$method($($argument),*),
             Way::Pairwise(way) => way.$method($($argument),*),
             Way::Perturbed(way) => way.$method($($argument),*),
         }
@@ -109,6 +114,7 @@ impl SoftSort {
             Way::Network(way) => way.steepness *= factor,
             Way::Permutahedron(way) => way.strength /= factor,
             Way::Unimodal(way) => way.temperature /= factor,
+            Way::Sinkhorn(way) => way.temperature /= factor,
             Way::Pairwise(way) => way.temperature /= factor,
             Way::Perturbed(way) => way.sigma /= factor,
         }

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::checks::{check_cotangent, check_softness, check_values};
 use super::order::ascending;
-use super::row::{indices, Output};
+use super::row::Output;
+use super::shares::{dot, read_off, GivesShares, Shares};
 use crate::error::Result;
 #[cfg(doc)]
 use crate::Error;
@@ -151,7 +152,7 @@ impl Unimodal {
 
     pub(super) fn evaluate(&self, op: &'static str, output: Output, values: &[f64]) -> Result<Vec<f64>> {
         self.check(op, values)?;
-        Ok(self.read_off(output, values, &self.shares(values)))
+        Ok(read_off(output, values, &self.shares(values)))
     }
 
     pub(super) fn gradient(
@@ -163,56 +164,21 @@ impl Unimodal {
     ) -> Result<Vec<f64>> {
         self.check(op, values)?;
         check_cotangent(op, cotangent, output.len(values.len()))?;
-        Ok(self.output_gradient(output, values, &self.shares(values), cotangent))
+        Ok(self.gradient_of(output, values, &self.shares(values), cotangent))
     }
 
-    /// The result, of the shares.
-    pub(super) fn read_off(&self, output: Output, values: &[f64], shares: &[f64]) -> Vec<f64> {
-        let n = values.len();
-        let at_places = |payload: &[f64]| shares.chunks_exact(n).map(|row| dot(row, payload)).collect();
-        if let Some(places) = output.places(n) {
-            let mut given = vec![0.0; n];
-            for (place, row) in places.iter().zip(shares.chunks_exact(n)) {
-                given.iter_mut().zip(row).for_each(|(sum, share)| *sum += place * share);
-            }
-            return given;
-        }
-        match output {
-            Output::Values => at_places(values),
-            Output::Indices => at_places(&indices(n).collect::<Vec<_>>()),
-            _ => transposed(shares, n),
-        }
+    pub(super) fn check_options(&self) -> Result<()> {
+        check_softness("temperature", self.temperature)
     }
 
-    /// The gradient with respect to the values, of that with respect to the result.
-    pub(super) fn output_gradient(
-        &self,
-        output: Output,
-        values: &[f64],
-        shares: &[f64],
-        cotangent: &[f64],
-    ) -> Vec<f64> {
-        let n = values.len();
-        let outer = |by_place: &[f64], by_value: &[f64]| -> Vec<f64> {
-            by_place.iter().flat_map(|a| by_value.iter().map(move |b| a * b)).collect()
-        };
-        let on_shares = match (output.places(n), output) {
-            (Some(places), _) => outer(&places, cotangent),
-            (None, Output::Values) => outer(cotangent, values),
-            (None, Output::Indices) => outer(cotangent, &indices(n).collect::<Vec<_>>()),
-            (None, _) => transposed(cotangent, n),
-        };
-        let mut gradient = self.pull_back(values, shares, &on_shares);
-        if output == Output::Values {
-            for (g, row) in cotangent.iter().zip(shares.chunks_exact(n)) {
-                gradient.iter_mut().zip(row).for_each(|(sum, share)| *sum += g * share);
-            }
-        }
-        gradient
+    fn check(&self, op: &'static str, values: &[f64]) -> Result<()> {
+        self.check_options()?;
+        check_values(op, values)
     }
+}
 
-    /// The shares of each place, ascending, (places, values) row-major.
-    pub(super) fn shares(&self, values: &[f64]) -> Vec<f64> {
+impl GivesShares for Unimodal {
+    fn shares(&self, values: &[f64]) -> Shares {
         let n = values.len();
         let mut shares = vec![0.0; n * n];
         let ascending = ascending(values);
@@ -227,15 +193,14 @@ impl Unimodal {
             }
             softmax(row);
         }
-        shares
+        Shares { by_place: shares, iterates: Vec::new() }
     }
 
-    /// From the gradient on the shares to the gradient on the values.
-    fn pull_back(&self, values: &[f64], shares: &[f64], on_shares: &[f64]) -> Vec<f64> {
+    fn pull_back(&self, values: &[f64], shares: &Shares, on_shares: &[f64]) -> Vec<f64> {
         let n = values.len();
         let (mut gradient, mut on_distances) = (vec![0.0; n], vec![0.0; n]);
         let ascending = ascending(values);
-        let rows = shares.chunks_exact(n).zip(on_shares.chunks_exact(n));
+        let rows = shares.by_place.chunks_exact(n).zip(on_shares.chunks_exact(n));
         for (place, (row, on_row)) in rows.enumerate() {
             let mean = dot(row, on_row);
             for (j, (share, on_share)) in row.iter().zip(on_row).enumerate() {
@@ -263,15 +228,6 @@ impl Unimodal {
         }
         gradient
     }
-
-    pub(super) fn check_options(&self) -> Result<()> {
-        check_softness("temperature", self.temperature)
-    }
-
-    fn check(&self, op: &'static str, values: &[f64]) -> Result<()> {
-        self.check_options()?;
-        check_values(op, values)
-    }
 }
 
 /// 2 (place + 1) − n − 1: NeuralSort's factor of a value at a place, ascending from 0.
@@ -293,12 +249,4 @@ fn softmax(row: &mut [f64]) {
     row.iter_mut().for_each(|z| *z = (*z - max).exp());
     let sum: f64 = row.iter().sum();
     row.iter_mut().for_each(|z| *z /= sum);
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
-fn transposed(matrix: &[f64], n: usize) -> Vec<f64> {
-    (0..n * n).map(|i| matrix[i % n * n + i / n]).collect()
 }

@@ -4,8 +4,8 @@ use dfdx::prelude::*;
 use reloss::rank::soft_rank;
 use reloss::sort::{
     composed, soft_argsort, soft_permutation, soft_sort, soft_top_k, Annealing, Course, Network, Order,
-    Pairwise, Permutahedron, Perturbed, Regularization, Relaxation, Scale, SoftSort, SortingNetwork,
-    Unimodal, Unimodality, Way,
+    Pairwise, Permutahedron, Perturbed, Regularization, Relaxation, Scale, Sinkhorn, SoftSort,
+    SortingNetwork, Unimodal, Unimodality, Way,
 };
 use reloss::{Error, Matrix, Result, Tape};
 
@@ -100,6 +100,7 @@ fn exact_ways() -> Vec<SoftSort> {
         permutahedron(Regularization::Entropic),
         unimodal(Unimodality::NeuralSort),
         unimodal(Unimodality::SoftSort),
+        Sinkhorn { temperature: 0.8, iterations: 7 }.into(),
         Pairwise { temperature: 0.5 }.into(),
     ]
 }
@@ -212,16 +213,21 @@ fn units_of_their_own_make_scale_and_shift_irrelevant() {
 fn memberships_of_the_last_places() {
     let x = [4.0, -1.0, 2.5, 0.0, 3.0];
     for soft in all_ways() {
-        let sharp = soft.sharpened(1e5);
+        let sharp = match soft.way {
+            // Transport needs the more iterations the sharper it is.
+            Way::Sinkhorn(_) => Sinkhorn { temperature: 0.02, iterations: 500 }.into(),
+            _ => soft.sharpened(1e5),
+        };
         let Ok(member) = sharp.top_k(&x, 2) else {
             assert!(sharp.top_k(&x, 2).is_err_and(|e| e.to_string().contains("Pairwise")));
             continue;
         };
-        assert_close(&member, &[1.0, 0.0, 0.0, 0.0, 1.0], 1e-5);
+        let tolerance = if matches!(soft.way, Way::Sinkhorn(_)) { 5e-3 } else { 1e-5 };
+        assert_close(&member, &[1.0, 0.0, 0.0, 0.0, 1.0], tolerance);
         let lowest = SoftSort { order: Order::Descending, ..sharp };
-        assert_close(&lowest.top_k(&x, 2).unwrap(), &[0.0, 1.0, 0.0, 1.0, 0.0], 1e-5);
+        assert_close(&lowest.top_k(&x, 2).unwrap(), &[0.0, 1.0, 0.0, 1.0, 0.0], tolerance);
         // All places: everything belongs, but one value's shares need not sum to 1 there.
-        if !matches!(soft.way, Way::Unimodal(_)) {
+        if !matches!(soft.way, Way::Unimodal(_) | Way::Sinkhorn(_)) {
             assert_close(&soft.top_k(&x, 5).unwrap(), &[1.0; 5], 1e-9);
         }
         for k in [0, 6] {
@@ -303,4 +309,20 @@ fn a_permuted_list_has_permuted_ranks() {
             assert_close(&soft.sorted(&turn(&x)).unwrap(), &sorted, 1e-4);
         }
     }
+}
+
+#[test]
+fn transport_by_hand_and_doubly_stochastic() {
+    // Normalised both ways, two values at a distance d have the odds p/(1 − p) = exp(d/(2τ)) of their order.
+    let soft = SoftSort::from(Sinkhorn { temperature: 0.5, iterations: 100 });
+    let p = 1.0 / (1.0 + (-0.6_f64 / (2.0 * 0.5)).exp());
+    assert_close(&soft.permutation(&[0.6, 0.0]).unwrap(), &[1.0 - p, p, p, 1.0 - p], 1e-12);
+    let (n, x) = (9, scattered(9, 31));
+    let p = SoftSort::from(Sinkhorn { temperature: 2.0, iterations: 300 }).permutation(&x).unwrap();
+    let rows: Vec<f64> = p.chunks(n).map(|row| row.iter().sum()).collect();
+    let columns: Vec<f64> = (0..n).map(|j| (0..n).map(|i| p[i * n + j]).sum()).collect();
+    assert_close(&rows, &[1.0; 9], 1e-9);
+    assert_close(&columns, &[1.0; 9], 1e-12);
+    let none = SoftSort::from(Sinkhorn { iterations: 0, ..Sinkhorn::default() });
+    assert!(matches!(none.ranks(&x), Err(Error::Parameter { name: "iterations", .. })));
 }

@@ -33,6 +33,7 @@ pub(crate) fn evaluate<T: Tape<f32, Dev>>(
         Way::Network(way) => network::evaluate(&mut tape, way, output, z)?,
         Way::Permutahedron(way) => ways::permutahedron(&mut tape, way, output, z)?,
         Way::Unimodal(way) => ways::unimodal(&mut tape, way, output, z)?,
+        Way::Sinkhorn(way) => ways::sinkhorn(&mut tape, way, output, z)?,
         Way::Pairwise(way) => ways::pairwise(&mut tape, way, output, z)?,
         Way::Perturbed(way) => ways::perturbed(&mut tape, way, output, z)?,
     };

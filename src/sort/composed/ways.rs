@@ -5,7 +5,9 @@ use dfdx::prelude::*;
 use super::record;
 use crate::error::Result;
 use crate::sort::row::{indices, Output};
-use crate::sort::{Matrices, Pairwise, Permutahedron, Perturbed, Regularization, Unimodal, Unimodality};
+use crate::sort::{
+    Matrices, Pairwise, Permutahedron, Perturbed, Regularization, Sinkhorn, Unimodal, Unimodality,
+};
 use crate::{Dev, Matrix};
 
 type Indices = Tensor<(usize, usize), usize, Dev>;
@@ -104,6 +106,12 @@ pub(super) fn unimodal<T: Tape<f32, Dev>>(
     };
     let scale = 1.0 / way.temperature as f32;
     let shares = record(tape, &logits, |l| l.try_mul(scale)?.try_softmax::<Axis<2>>())?;
+    read_off(tape, output, x, shares)
+}
+
+/// The output, of shares \[row, place, value\].
+fn read_off<T: Tape<f32, Dev>>(tape: &mut T, output: Output, x: Matrix, shares: Matrices) -> Result<Matrix> {
+    let (rows, n) = *x.shape();
     if let Some(places) = output.places(n) {
         return sum_down(tape, &shares, entries(&x, |_, place, _| places[place] as f32)?);
     }
@@ -123,6 +131,41 @@ pub(super) fn unimodal<T: Tape<f32, Dev>>(
             record(tape, &turned, |p| p.try_reshape_like(&(rows, n * n)))
         }
     }
+}
+
+pub(super) fn sinkhorn<T: Tape<f32, Dev>>(
+    tape: &mut T,
+    way: &Sinkhorn,
+    output: Output,
+    x: Matrix,
+) -> Result<Matrix> {
+    let (rows, n) = *x.shape();
+    let cube = (rows, n, n);
+    let places = entries(&x, |_, j, _| (crate::sort::sinkhorn::place(j, n) / way.temperature) as f32)?;
+    let middles = host_rows(&x).iter().flat_map(|row| vec![middle(row); n]).collect();
+    let middles = x.device().try_tensor_from_vec(middles, (rows, n))?;
+    let centred = record(tape, &x, |x| x.try_sub(middles))?;
+    let values = across(tape, &centred)?;
+    let mut logarithms = record(tape, &values, |v| v.try_mul(places))?;
+    for iteration in 0..=way.iterations {
+        // Over the places, but not to begin with; then over the values.
+        if iteration > 0 {
+            let f = record(tape, &logarithms, |l| l.try_logsumexp::<(usize, usize), Axis<1>>())?;
+            let f = record(tape, &f, |f| f.try_broadcast_like::<_, Axis<1>>(&cube))?;
+            logarithms = record(tape, &logarithms, |l| l.try_sub(f))?;
+        }
+        let g = record(tape, &logarithms, |l| l.try_logsumexp::<(usize, usize), Axis<2>>())?;
+        let g = record(tape, &g, |g| g.try_broadcast_like::<_, Axis<2>>(&cube))?;
+        logarithms = record(tape, &logarithms, |l| l.try_sub(g))?;
+    }
+    let shares = record(tape, &logarithms, |l| l.try_exp())?;
+    read_off(tape, output, x, shares)
+}
+
+fn middle(row: &[f64]) -> f32 {
+    let low = row.iter().fold(f64::INFINITY, |low, &v| low.min(v));
+    let high = row.iter().fold(f64::NEG_INFINITY, |high, &v| high.max(v));
+    (0.5 * low + 0.5 * high) as f32
 }
 
 pub(super) fn permutahedron<T: Tape<f32, Dev>>(
