@@ -1,9 +1,19 @@
 //! Exact metrics of a batch of predictions: the numbers people are judged by.
 
 mod classification;
+mod confusion;
+mod probability;
+mod retrieval;
 mod scores;
 
 pub use classification::{class_counts, BalancedAccuracy, MacroF1, TopK};
+pub use confusion::{Average, Confusion, Disagreement, Tally};
+pub use probability::{brier_score, calibration_error, log_loss};
+pub use retrieval::{
+    average_precision, label_ranking_average_precision, mean_over_queries, precision_at_k,
+    precision_recall_curve, recall_at_k, reciprocal_rank, roc_auc, roc_auc_multiclass, Dcg, Gain, Multiclass,
+    PrecisionRecall, TiedScores,
+};
 pub use scores::Scores;
 
 use crate::error::{Error, Result};

@@ -7,6 +7,10 @@ use reloss::correlation::{
     kendall_tau_b, kendall_tau_c, pearson, pearson_gradient, somers_d, spearman, weighted_tau, Combine,
     WeightedTau,
 };
+use reloss::metric::{
+    average_precision, label_ranking_average_precision, precision_at_k, recall_at_k, roc_auc, Average,
+    Confusion, Dcg, Disagreement, Gain, Metric, Scores, Tally, TiedScores, TopK,
+};
 use reloss::rank::{rank, Ties};
 use reloss::sort::{
     isotonic_decreasing, log_sum_exp_sorted, Network, Permutahedron, Regularization, Relaxation,
@@ -89,6 +93,37 @@ fn evaluate(case: &Value) -> Outcome {
         "diffsort_spearman" => diffsort_spearman(params, inputs).map(|(value, _)| value),
         "diffsort_spearman_grad" => diffsort_spearman(params, inputs).map(|(_, gradient)| gradient),
         "soft_spearman_grad" => soft_spearman_gradient(params, inputs),
+        "f1" => averaged(params, inputs, |c, average| c.f_beta(1.0, average)),
+        "fbeta" => {
+            let beta = number(params, "beta")?;
+            averaged(params, inputs, |c, average| c.f_beta(beta, average))
+        }
+        "precision" => averaged(params, inputs, Confusion::precision),
+        "recall" => averaged(params, inputs, Confusion::recall),
+        "jaccard" => averaged(params, inputs, Confusion::jaccard),
+        "f1_multilabel" => multilabel_f1(inputs),
+        "balanced_accuracy" => show(confusion(inputs)?.balanced_accuracy()),
+        "matthews_corrcoef" => show(confusion(inputs)?.matthews()),
+        "cohen_kappa" => show(confusion(inputs)?.kappa(Disagreement::Plain)),
+        "top_k_accuracy" => top_k(params, inputs),
+        "roc_auc" => show(roc_auc(&numbers(&inputs["y_score"]), &flags(&inputs["y_true"]))),
+        "average_precision" => ap(params, inputs),
+        "label_ranking_average_precision" => {
+            let (truth, scores) = (matrix(&inputs["y_true"]), matrix(&inputs["y_score"]));
+            let truth: Vec<bool> = truth.concat().iter().map(|&v| v != 0.0).collect();
+            show(label_ranking_average_precision(&scores.concat(), &truth, scores[0].len()))
+        }
+        "dcg" => gains(params, inputs, |dcg, scores, labels| dcg.value(scores, labels)),
+        "ndcg" => gains(params, inputs, |dcg, scores, labels| dcg.normalized(scores, labels)),
+        "ndcg_at" => {
+            let at = numbers(&params["at"]).into_iter().map(|k| {
+                let dcg = Dcg { gain: Gain::Exponential, ties: TiedScores::InOrder, k: Some(k as usize) };
+                dcg.normalized(&numbers(&inputs["scores"]), &numbers(&inputs["labels"]))
+            });
+            show(at.collect::<reloss::Result<Vec<_>>>())
+        }
+        "precision_at3" => show(precision_at_k(&numbers(&inputs["scores"]), &flags(&inputs["labels"]), 3)),
+        "recall_at3" => show(recall_at_k(&numbers(&inputs["scores"]), &flags(&inputs["labels"]), 3)),
         other => Err(format!("no function here answers to `{other}`")),
     }
 }
@@ -245,4 +280,102 @@ fn soft_spearman_gradient(params: &Value, inputs: &Value) -> Outcome {
         soft.ranks_gradient(&pred, &on_ranks)
     };
     show(both())
+}
+
+fn matrix(value: &Value) -> Vec<Vec<f64>> {
+    value.as_array().map_or(vec![], |rows| rows.iter().map(numbers).collect())
+}
+
+fn flags(value: &Value) -> Vec<bool> {
+    numbers(value).iter().map(|&v| v > 0.0).collect()
+}
+
+/// Labels by the order of their values: any numbers name classes.
+fn confusion(inputs: &Value) -> Result<Confusion, String> {
+    let (truth, predicted) = (numbers(&inputs["y_true"]), numbers(&inputs["y_pred"]));
+    let both: Vec<f64> = truth.iter().chain(&predicted).copied().collect();
+    let named: Vec<usize> =
+        rank(&both, Ties::Dense).map_err(|e| e.to_string())?.iter().map(|&r| r as usize - 1).collect();
+    let classes = named.iter().max().map_or(0, |&last| last + 1);
+    Confusion::new(&named[..truth.len()], &named[truth.len()..], classes).map_err(|e| e.to_string())
+}
+
+fn averaged(
+    params: &Value,
+    inputs: &Value,
+    of: impl Fn(&Confusion, Average) -> reloss::Result<f64>,
+) -> Outcome {
+    let confusion = confusion(inputs)?;
+    match params["average"].as_str() {
+        None => {
+            let each = (0..confusion.classes()).map(|class| of(&confusion, Average::Of(class)));
+            show(each.collect::<reloss::Result<Vec<_>>>())
+        }
+        Some("macro") => show(of(&confusion, Average::Macro)),
+        Some("micro") => show(of(&confusion, Average::Micro)),
+        Some("weighted") => show(of(&confusion, Average::Weighted)),
+        Some("binary") => show(of(&confusion, Average::Of(1))),
+        Some(other) => Err(format!("average {other}")),
+    }
+}
+
+fn columns(value: &Value) -> Vec<Vec<f64>> {
+    let rows = matrix(value);
+    (0..rows.first().map_or(0, Vec::len)).map(|j| rows.iter().map(|row| row[j]).collect()).collect()
+}
+
+fn relevant(column: &[f64]) -> Vec<bool> {
+    column.iter().map(|&v| v > 0.0).collect()
+}
+
+fn multilabel_f1(inputs: &Value) -> Outcome {
+    let labels = columns(&inputs["y_true"]).into_iter().zip(columns(&inputs["y_pred"]));
+    let f1 = |(truth, predicted): (Vec<f64>, Vec<f64>)| {
+        Tally::of_flags(&relevant(&truth), &relevant(&predicted))?.f_beta(1.0)
+    };
+    show(labels.map(f1).collect::<reloss::Result<Vec<_>>>())
+}
+
+fn top_k(params: &Value, inputs: &Value) -> Outcome {
+    let rows = matrix(&inputs["y_score"]);
+    let values = rows.concat().iter().map(|&v| v as f32).collect();
+    let labels: Vec<usize> = numbers(&inputs["y_true"]).iter().map(|&v| v as usize).collect();
+    let both = || {
+        let scores = Scores::new(values, rows.first().map_or(0, Vec::len))?;
+        TopK::new(params["k"].as_u64().unwrap_or(0) as usize)?.value(&scores, &labels)
+    };
+    show(both())
+}
+
+fn ap(params: &Value, inputs: &Value) -> Outcome {
+    let (truth, scores) = (&inputs["y_true"], &inputs["y_score"]);
+    match params["average"].as_str() {
+        None => show(average_precision(&numbers(scores), &flags(truth))),
+        Some("micro") => {
+            show(average_precision(&matrix(scores).concat(), &relevant(&matrix(truth).concat())))
+        }
+        Some("macro") => {
+            let each: Vec<_> = columns(scores).into_iter().zip(columns(truth)).collect();
+            let sum = each.iter().map(|(scores, truth)| average_precision(scores, &relevant(truth)));
+            show(sum.sum::<reloss::Result<f64>>().map(|sum| sum / each.len() as f64))
+        }
+        Some(other) => Err(format!("average {other}")),
+    }
+}
+
+/// One list, or the mean over rows. scikit-learn's relevance shares ties, the others' labels stand in order.
+fn gains(
+    params: &Value,
+    inputs: &Value,
+    of: impl Fn(&Dcg, &[f64], &[f64]) -> reloss::Result<f64>,
+) -> Outcome {
+    let gain = if params["gain"] == "linear" { Gain::Linear } else { Gain::Exponential };
+    let shared = inputs.get("relevance").is_some();
+    let ties = if shared { TiedScores::Share } else { TiedScores::InOrder };
+    let dcg = Dcg { gain, ties, k: params["k"].as_u64().map(|k| k as usize) };
+    let lists = |value: &Value| if value[0].is_array() { matrix(value) } else { vec![numbers(value)] };
+    let labels = lists(if shared { &inputs["relevance"] } else { &inputs["labels"] });
+    let each =
+        lists(&inputs["scores"]).into_iter().zip(&labels).map(|(scores, labels)| of(&dcg, &scores, labels));
+    show(each.sum::<reloss::Result<f64>>().map(|sum| sum / labels.len() as f64))
 }

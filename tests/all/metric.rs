@@ -157,3 +157,132 @@ fn samplers_refuse_what_cannot_be_drawn() {
     assert!(matches!(Coverage::of(&[]), Err(Error::Undefined { .. })));
     assert!(matches!(Sampler::random(3).source, Source::Random(3)));
 }
+
+#[test]
+fn confusion_metrics_by_hand() {
+    // Truth 0 0 0 0 1 1, taken for 0 0 0 1 1 0.
+    let confusion = Confusion::new(&[0, 0, 0, 0, 1, 1], &[0, 0, 0, 1, 1, 0], 2).unwrap();
+    let close = |got: f64, want: f64| assert_close(&[got], &[want], 1e-15);
+    close(confusion.accuracy(), 4.0 / 6.0);
+    close(confusion.error_rate(), 2.0 / 6.0);
+    close(confusion.balanced_accuracy().unwrap(), (0.75 + 0.5) / 2.0);
+    close(confusion.g_mean().unwrap(), (0.75_f64 * 0.5).sqrt());
+    close(confusion.precision(Average::Of(0)).unwrap(), 0.75);
+    close(confusion.precision(Average::Macro).unwrap(), (0.75 + 0.5) / 2.0);
+    close(confusion.recall(Average::Weighted).unwrap(), (4.0 * 0.75 + 2.0 * 0.5) / 6.0);
+    close(confusion.f_beta(2.0, Average::Of(1)).unwrap(), 0.5);
+    close(confusion.jaccard(Average::Of(0)).unwrap(), 3.0 / 5.0);
+    close(confusion.jaccard(Average::Micro).unwrap(), 4.0 / 8.0);
+    // Margins 4, 2 and 4, 2: agreement 4/6, by chance (16 + 4)/36.
+    close(confusion.kappa(Disagreement::Plain).unwrap(), (4.0 / 6.0 - 20.0 / 36.0) / (1.0 - 20.0 / 36.0));
+    close(confusion.matthews().unwrap(), (3.0 - 1.0) / 8.0);
+    let distant = Confusion::new(&[0, 1, 2], &[2, 1, 0], 3).unwrap();
+    // Disagreements 2 + 2 against 8 by chance over 3 rows, or squared 4 + 4 against 12 over 3.
+    close(distant.kappa(Disagreement::Linear).unwrap(), 1.0 - 4.0 / (8.0 / 3.0));
+    close(distant.kappa(Disagreement::Quadratic).unwrap(), 1.0 - 8.0 / (12.0 / 3.0));
+    let scores = Scores::new(vec![0.9, 0.1, 0.2, 0.8], 2).unwrap();
+    assert_eq!(Confusion::of_scores(&scores, &[0, 0]).unwrap(), Confusion::new(&[0, 0], &[0, 1], 2).unwrap());
+}
+
+#[test]
+fn confusion_metrics_without_a_value_are_errors() {
+    let never_predicted = Confusion::new(&[0, 1], &[0, 0], 3).unwrap();
+    let error = never_predicted.precision(Average::Macro).unwrap_err();
+    assert!(error.to_string().contains("class 1"), "{error}");
+    assert!(matches!(never_predicted.matthews(), Err(Error::Undefined { .. })));
+    // Class 2 is nowhere: the mean is over the others.
+    assert_close(&[never_predicted.recall(Average::Macro).unwrap()], &[0.5], 0.0);
+    assert!(matches!(never_predicted.recall(Average::Of(2)), Err(Error::Undefined { .. })));
+    assert!(matches!(never_predicted.recall(Average::Of(3)), Err(Error::Parameter { name: "class", .. })));
+    assert!(matches!(
+        never_predicted.f_beta(0.0, Average::Micro),
+        Err(Error::Parameter { name: "beta", .. })
+    ));
+    let one_class = Confusion::new(&[0, 0], &[0, 0], 1).unwrap();
+    assert!(matches!(one_class.kappa(Disagreement::Plain), Err(Error::Undefined { .. })));
+    for (truth, predicted) in
+        [(vec![], vec![]), (vec![0], vec![0, 1]), (vec![0], vec![2]), (vec![5], vec![0])]
+    {
+        assert!(matches!(Confusion::new(&truth, &predicted, 2), Err(Error::Shape { .. })));
+    }
+    assert!(matches!(Tally::of_flags(&[true], &[]), Err(Error::Shape { .. })));
+}
+
+#[test]
+fn probability_metrics_by_hand_and_their_errors() {
+    let p = [0.7, 0.3, 0.4, 0.6, 0.9, 0.1];
+    let labels = [0, 0, 1];
+    let logs = -(0.7_f64.ln() + 0.4_f64.ln() + 0.1_f64.ln()) / 3.0;
+    assert_close(&[log_loss(&p, 2, &labels).unwrap()], &[logs], 1e-15);
+    let brier = (2.0 * 0.09 + 2.0 * 0.36 + 2.0 * 0.81) / 3.0;
+    assert_close(&[brier_score(&p, 2, &labels).unwrap()], &[brier], 1e-15);
+    // Confidences 0.7 (right), 0.6 and 0.9 (wrong), each in its own tenth.
+    let error = (0.3 + 0.6 + 0.9) / 3.0;
+    assert_close(&[calibration_error(&p, 2, &labels, 10).unwrap()], &[error], 1e-15);
+    assert_close(&[calibration_error(&p, 2, &labels, 1).unwrap()], &[(0.7 + 0.6 + 0.9 - 1.0) / 3.0], 1e-15);
+    assert!(matches!(calibration_error(&p, 2, &labels, 0), Err(Error::Parameter { name: "bins", .. })));
+    assert!(matches!(log_loss(&[1.0, 0.0], 2, &[1]), Err(Error::Undefined { .. })));
+    assert!(matches!(brier_score(&[0.5, 0.6], 2, &[1]), Err(Error::Parameter { .. })));
+    assert!(matches!(brier_score(&[1.5, -0.5], 2, &[1]), Err(Error::Parameter { .. })));
+    assert!(matches!(brier_score(&[f64::NAN, 0.5], 2, &[1]), Err(Error::NotFinite { .. })));
+    for (p, labels) in [(vec![], vec![]), (vec![0.5], vec![0]), (vec![0.5, 0.5], vec![2])] {
+        assert!(matches!(brier_score(&p, 2, &labels), Err(Error::Shape { .. })));
+    }
+}
+
+#[test]
+fn retrieval_metrics_refuse_what_they_cannot_judge() {
+    let (scores, relevant) = ([0.3, 0.2, 0.9], [true, false, false]);
+    type Binary = fn(&[f64], &[bool]) -> reloss::Result<f64>;
+    let all: [Binary; 3] = [roc_auc, average_precision, reciprocal_rank];
+    for metric in all {
+        assert!(matches!(metric(&scores, &[false; 3]), Err(Error::Undefined { .. })));
+        assert!(matches!(metric(&scores, &relevant[1..]), Err(Error::Shape { .. })));
+        assert!(matches!(metric(&[], &[]), Err(Error::Shape { .. })));
+        assert!(matches!(metric(&[0.1, f64::NAN, 0.2], &relevant), Err(Error::NotFinite { index: 1, .. })));
+    }
+    assert!(matches!(roc_auc(&scores, &[true; 3]), Err(Error::Undefined { .. })));
+    for k in [0, 4] {
+        assert!(matches!(precision_at_k(&scores, &relevant, k), Err(Error::Parameter { name: "k", .. })));
+    }
+    assert!(matches!(recall_at_k(&scores, &[false; 3], 1), Err(Error::Undefined { .. })));
+    assert_close(&[precision_at_k(&scores, &[false; 3], 1).unwrap()], &[0.0], 0.0);
+    let dcg = Dcg::default();
+    assert!(matches!(dcg.normalized(&scores, &[0.0; 3]), Err(Error::Undefined { .. })));
+    assert!(matches!(dcg.value(&scores, &[1.0, -1.0, 0.0]), Err(Error::Parameter { .. })));
+    assert!(matches!(Dcg { k: Some(0), ..dcg }.value(&scores, &[1.0; 3]), Err(Error::Parameter { .. })));
+    // In order of appearance the first of the tied takes the first place.
+    let first = Dcg { ties: TiedScores::InOrder, k: Some(1), ..dcg };
+    assert_close(&[first.value(&[1.0, 1.0], &[3.0, 5.0]).unwrap()], &[3.0], 0.0);
+    assert_close(&[Dcg { k: Some(1), ..dcg }.value(&[1.0, 1.0], &[3.0, 5.0]).unwrap()], &[4.0], 0.0);
+    let exponential = Dcg { gain: Gain::Exponential, ..dcg };
+    assert_close(&[exponential.value(&[1.0], &[3.0]).unwrap()], &[7.0], 1e-15);
+    let none = label_ranking_average_precision(&scores, &[false; 3], 3);
+    assert!(matches!(none, Err(Error::Undefined { .. })));
+    let ragged = label_ranking_average_precision(&scores, &relevant, 2);
+    assert!(matches!(ragged, Err(Error::Shape { .. })));
+    let queries = mean_over_queries(&[], &[], roc_auc);
+    assert!(matches!(queries, Err(Error::Shape { .. })));
+}
+
+#[test]
+fn roc_auc_of_several_classes_averages_pairs_or_classes() {
+    let scores = Scores::new(vec![0.8, 0.1, 0.1, 0.3, 0.5, 0.2, 0.6, 0.3, 0.1, 0.1, 0.2, 0.7], 3).unwrap();
+    let labels = [0, 1, 1, 2];
+    // Class 1 against the rest: scores .5, .3 beside .1, .2; class 0: .8 above .3, .6, .1; class 2: .7 above all.
+    let rest = roc_auc_multiclass(&scores, &labels, Multiclass::OneVsRest, Average::Macro).unwrap();
+    assert_close(&[rest], &[1.0], 1e-15);
+    let swapped = [1, 0, 1, 2];
+    // Class 0 (row 1, .3) beside .8, .6, .1: 1/3; class 1 (.1, .3) beside .5, .2: 1/4; class 2: 1.
+    let rest = |average| roc_auc_multiclass(&scores, &swapped, Multiclass::OneVsRest, average).unwrap();
+    assert_close(&[rest(Average::Macro)], &[(1.0 / 3.0 + 0.25 + 1.0) / 3.0], 1e-15);
+    assert_close(&[rest(Average::Weighted)], &[(1.0 / 3.0 + 2.0 * 0.25 + 1.0) / 4.0], 1e-15);
+    // Pairs: 0 and 1: by 0's scores .3 beside .8, .6: 0; by 1's .1, .3 beside .5: 0; 0 and 2: 1, 1; 1 and 2: ½ by
+    // 1's scores (.1, .3 beside .2), 1 by 2's.
+    let pairs = roc_auc_multiclass(&scores, &swapped, Multiclass::OneVsOne, Average::Macro).unwrap();
+    assert_close(&[pairs], &[(0.0 + 1.0 + 0.75) / 3.0], 1e-15);
+    let micro = roc_auc_multiclass(&scores, &swapped, Multiclass::OneVsOne, Average::Micro);
+    assert!(matches!(micro, Err(Error::Parameter { name: "average", .. })));
+    let absent = roc_auc_multiclass(&scores, &[0, 0, 1, 1], Multiclass::OneVsRest, Average::Macro);
+    assert!(matches!(absent, Err(Error::Undefined { .. })));
+}
