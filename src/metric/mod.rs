@@ -1,11 +1,13 @@
 //! Exact metrics of a batch of predictions: the numbers people are judged by.
 
+mod bootstrap;
 mod classification;
 mod confusion;
 mod probability;
 mod retrieval;
 mod scores;
 
+pub use bootstrap::{Bootstrap, Difference, Interval};
 pub use classification::{class_counts, BalancedAccuracy, MacroF1, TopK};
 pub use confusion::{Average, Confusion, Disagreement, Tally};
 pub use probability::{brier_score, calibration_error, log_loss};

@@ -52,6 +52,9 @@ pub(crate) fn apply<Op: RowOp, S: Shape, T: Tape<f32, Cpu>>(
     };
 
     let out = x.device().try_tensor_from_vec(out, shape)?;
+    if !T::OWNS_TAPE {
+        return Ok(out.put_tape(tape));
+    }
     let out_for_backward = out.clone();
     tape.add_backward_op(move |gradients| {
         // The clone frees the borrow of `gradients`; it is a copy of one small buffer.

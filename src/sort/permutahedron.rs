@@ -107,7 +107,7 @@ impl Sum {
     /// Equal neighbours are pooled too: of the subgradients at a kink, this is the symmetric one.
     #[inline(always)]
     fn pools(self, n: usize, sides: impl Fn(usize) -> (f64, f64)) -> Vec<Pool> {
-        let mut pools: Vec<Pool> = Vec::new();
+        let mut pools: Vec<Pool> = Vec::with_capacity(n);
         for place in 0..n {
             let (s, w) = sides(place);
             let mut last = self.pool(place, place + 1, s, w);

@@ -286,3 +286,31 @@ fn roc_auc_of_several_classes_averages_pairs_or_classes() {
     let absent = roc_auc_multiclass(&scores, &[0, 0, 1, 1], Multiclass::OneVsRest, Average::Macro);
     assert!(matches!(absent, Err(Error::Undefined { .. })));
 }
+
+#[test]
+fn bootstrap_is_repeatable_and_refuses_what_it_cannot_judge() {
+    let values: Vec<f64> = (0..50).map(|i| f64::from((i * 17 % 23) as u32)).collect();
+    let mean = |rows: &[usize]| Ok(rows.iter().map(|&i| values[i]).sum::<f64>() / rows.len() as f64);
+    let bootstrap = Bootstrap { draws: 400, ..Bootstrap::default() };
+    let interval = bootstrap.interval(50, mean).unwrap();
+    assert!(interval.low < interval.value && interval.value < interval.high);
+    assert_eq!(bootstrap.interval(50, mean).unwrap(), interval);
+    assert_ne!(Bootstrap { seed: 1, ..bootstrap }.interval(50, mean).unwrap(), interval);
+    let narrow = Bootstrap { level: 0.5, ..bootstrap }.interval(50, mean).unwrap();
+    assert!(interval.low < narrow.low && narrow.high < interval.high);
+    // A system beside itself.
+    let same = bootstrap.compare(50, mean, mean).unwrap();
+    assert_eq!((same.interval.low, same.interval.high, same.p), (0.0, 0.0, 1.0));
+    for (name, bad) in
+        [("draws", Bootstrap { draws: 99, ..bootstrap }), ("level", Bootstrap { level: 1.0, ..bootstrap })]
+    {
+        assert!(matches!(bad.interval(50, mean), Err(Error::Parameter { name: n, .. }) if n == name));
+    }
+    assert!(matches!(bootstrap.interval(0, mean), Err(Error::Shape { .. })));
+    // One relevant row of fifty is missing from a third of the resamples.
+    let auc = |rows: &[usize]| {
+        let scores: Vec<f64> = rows.iter().map(|&i| values[i]).collect();
+        roc_auc(&scores, &rows.iter().map(|&i| i == 7).collect::<Vec<_>>())
+    };
+    assert!(matches!(bootstrap.interval(50, auc), Err(Error::Undefined { .. })));
+}
