@@ -41,11 +41,12 @@ def failures(cell):
 
 
 def undrawn(cell):
-    """Returns the name of a figure that was printed instead of drawn: the kernel does so after moving a variable."""
+    """Returns a figure or table that was printed instead of drawn: the kernel does so after moving a variable."""
     for output in cell.get("outputs", []):
         data = output.get("data", {})
         text = text_of(data.get("text/plain", ""))
-        if text.startswith("Figure(") and not any(kind.startswith("image/") for kind in data):
+        drawn = any(kind.startswith("image/") or kind == "text/html" for kind in data)
+        if text.startswith(("Figure(", "Table(")) and not drawn:
             return text.strip()
     return None
 

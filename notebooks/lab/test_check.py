@@ -61,6 +61,12 @@ class Problems(unittest.TestCase):
         self.assert_problems([cell("a", drawn), SENTINEL])
         self.assert_problems([cell("b", value('Figure(["b"])')), SENTINEL], ["code cell 1 `b`", "was printed, not drawn"])
 
+    def test_a_table_that_is_only_printed(self):
+        shown = value('Table("a", 2 rows × 1 columns)')
+        self.assert_problems([cell("a", shown), SENTINEL], ["code cell 1 `a`", "was printed, not drawn"])
+        shown["data"]["text/html"] = "<table></table>"
+        self.assert_problems([cell("a", shown), SENTINEL])
+
     def test_silent_failure_on_stderr(self):
         self.assert_problems([cell("fail()?", stream("stderr", "\n")), SENTINEL], ["message on stderr"])
 
