@@ -6,6 +6,7 @@ mod confusion;
 mod probability;
 mod retrieval;
 mod scores;
+mod text;
 
 pub use bootstrap::{Bootstrap, Difference, Interval};
 pub use classification::{class_counts, BalancedAccuracy, MacroF1, TopK};
@@ -17,6 +18,10 @@ pub use retrieval::{
     PrecisionRecall, TiedScores,
 };
 pub use scores::Scores;
+pub use text::{
+    exact_match, normalized_answer, rouge_l, rouge_l_sum, rouge_n, token_f1, Bleu, BleuScore, Chrf, Rouge,
+    Smoothing, Tokenizer,
+};
 
 use crate::error::{Error, Result};
 

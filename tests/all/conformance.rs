@@ -8,8 +8,9 @@ use reloss::correlation::{
     WeightedTau,
 };
 use reloss::metric::{
-    average_precision, label_ranking_average_precision, precision_at_k, recall_at_k, roc_auc, Average,
-    Confusion, Dcg, Disagreement, Gain, Metric, Scores, Tally, TiedScores, TopK,
+    average_precision, exact_match, label_ranking_average_precision, normalized_answer, precision_at_k,
+    recall_at_k, roc_auc, rouge_l, rouge_l_sum, rouge_n, token_f1, Average, Bleu, BleuScore, Chrf, Confusion,
+    Dcg, Disagreement, Gain, Metric, Rouge, Scores, Smoothing, Tally, TiedScores, Tokenizer, TopK,
 };
 use reloss::rank::{rank, Ties};
 use reloss::sort::{
@@ -65,6 +66,7 @@ fn agree(got: &Value, expected: &Value, tolerance: f64) -> bool {
         (Value::Object(got), Value::Array(_)) => {
             got.get("value").is_some_and(|g| agree(g, expected, tolerance))
         }
+        (Value::String(got), Value::String(expected)) => got == expected,
         _ => match (got.as_f64(), expected.as_f64()) {
             (Some(g), Some(e)) => (g - e).abs() <= tolerance * e.abs().max(1.0),
             _ => false,
@@ -124,6 +126,40 @@ fn evaluate(case: &Value) -> Outcome {
         }
         "precision_at3" => show(precision_at_k(&numbers(&inputs["scores"]), &flags(&inputs["labels"]), 3)),
         "recall_at3" => show(recall_at_k(&numbers(&inputs["scores"]), &flags(&inputs["labels"]), 3)),
+        "corpus_bleu" => {
+            let scale = if params["scale"] == "0-1" { 0.01 } else { 1.0 };
+            show(bleu(params, inputs)?.map(|score| scale * score.score))
+        }
+        "raw_corpus_bleu" => show(bleu(params, inputs)?.map(|score| 0.01 * score.score)),
+        "bleu_statistics" => bleu(params, inputs)?
+            .map(|s| json!({ "counts": s.matches, "totals": s.totals }))
+            .map_err(|e| e.to_string()),
+        "chrf" => chrf(params, inputs),
+        "rouge1" | "rouge2" | "rougeL" | "rougeLsum" if params["use_stemmer"] == true => {
+            Err("stemming is not there".to_string())
+        }
+        "rouge1" => rouge(inputs, |t, p| rouge_n(&Rouge::ascii_tokens(t), &Rouge::ascii_tokens(p), 1)),
+        "rouge2" => rouge(inputs, |t, p| rouge_n(&Rouge::ascii_tokens(t), &Rouge::ascii_tokens(p), 2)),
+        "rougeL" => rouge(inputs, |t, p| Ok(rouge_l(&Rouge::ascii_tokens(t), &Rouge::ascii_tokens(p)))),
+        "rougeLsum" => rouge(inputs, |t, p| {
+            let sentences = |text: &str| text.split('\n').map(Rouge::ascii_tokens).collect::<Vec<_>>();
+            Ok(rouge_l_sum(&sentences(t), &sentences(p)))
+        }),
+        "lcs_length" => {
+            let (reference, candidate) = (numbers(&inputs["ref"]), numbers(&inputs["can"]));
+            let whole = |list: &[f64]| list.iter().map(|&v| v as i64).collect::<Vec<_>>();
+            let rouge = rouge_l(&whole(&reference), &whole(&candidate));
+            Ok((rouge.recall * reference.len() as f64).into())
+        }
+        "squad_em_f1" => {
+            let (gold, answer) = (text(&inputs["gold"]), text(&inputs["prediction"]));
+            Ok(json!({
+                "exact": u8::from(exact_match(answer, &[gold])),
+                "f1": token_f1(answer, &[gold]),
+                "normalized_gold": normalized_answer(gold),
+                "normalized_prediction": normalized_answer(answer),
+            }))
+        }
         other => Err(format!("no function here answers to `{other}`")),
     }
 }
@@ -378,4 +414,61 @@ fn gains(
     let each =
         lists(&inputs["scores"]).into_iter().zip(&labels).map(|(scores, labels)| of(&dcg, &scores, labels));
     show(each.sum::<reloss::Result<f64>>().map(|sum| sum / labels.len() as f64))
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// Hypotheses, and of each its references: the files list references by system, as sacrebleu does.
+fn segments(inputs: &Value) -> (Vec<&str>, Vec<Vec<&str>>) {
+    let list = |value: &'_ Value| value.as_array().cloned().unwrap_or_default();
+    let hypotheses: Vec<&str> =
+        inputs["hypotheses"].as_array().map_or(vec![], |h| h.iter().map(text).collect());
+    let streams = list(&inputs["references"]).len();
+    let of = |segment: usize| (0..streams).map(|s| text(&inputs["references"][s][segment])).collect();
+    let references = (0..hypotheses.len()).map(of).collect();
+    (hypotheses, references)
+}
+
+fn bleu(params: &Value, inputs: &Value) -> Result<reloss::Result<BleuScore>, String> {
+    let value = params["smooth_value"].as_f64();
+    let bleu = Bleu {
+        tokenizer: match params["tokenize"].as_str() {
+            Some("13a") => Tokenizer::V13a,
+            Some("intl") => Tokenizer::International,
+            Some("char") => Tokenizer::Character,
+            Some("none") | None => Tokenizer::Whitespace,
+            Some(other) => return Err(format!("tokenizer {other}")),
+        },
+        smoothing: match params["smooth"].as_str() {
+            Some("exp") => Smoothing::Exponential,
+            Some("floor") => Smoothing::Floor(value.unwrap_or(0.1)),
+            Some("add-k") => Smoothing::AddK(value.unwrap_or(1.0)),
+            Some("none") | None => Smoothing::None,
+            Some(other) => return Err(format!("smoothing {other}")),
+        },
+        order: params["max_order"].as_u64().unwrap_or(4) as usize,
+        lowercase: params["lowercase"] == true,
+        effective_order: params["effective_order"] == true,
+    };
+    let (hypotheses, references) = segments(inputs);
+    Ok(bleu.corpus(&hypotheses, &references))
+}
+
+fn chrf(params: &Value, inputs: &Value) -> Outcome {
+    let chrf = Chrf {
+        order: params["char_order"].as_u64().unwrap_or(6) as usize,
+        word_order: params["word_order"].as_u64().unwrap_or(0) as usize,
+        beta: params["beta"].as_f64().unwrap_or(2.0),
+        lowercase: params["lowercase"] == true,
+        smoothed: params["eps_smoothing"] == true,
+    };
+    let (hypotheses, references) = segments(inputs);
+    show(chrf.corpus(&hypotheses, &references))
+}
+
+fn rouge(inputs: &Value, of: impl Fn(&str, &str) -> reloss::Result<Rouge>) -> Outcome {
+    let rouge = of(text(&inputs["target"]), text(&inputs["prediction"])).map_err(|e| e.to_string())?;
+    Ok(json!({ "precision": rouge.precision, "recall": rouge.recall, "fmeasure": rouge.f1 }))
 }

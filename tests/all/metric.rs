@@ -314,3 +314,69 @@ fn bootstrap_is_repeatable_and_refuses_what_it_cannot_judge() {
     };
     assert!(matches!(bootstrap.interval(50, auc), Err(Error::Undefined { .. })));
 }
+
+#[test]
+fn text_metrics_refuse_what_does_not_fit() {
+    let bleu = Bleu::default();
+    let good = (["a b"], [vec!["a b"]]);
+    for (hypotheses, references) in
+        [(vec![], vec![]), (vec!["a"], vec![]), (vec!["a"], vec![vec![]]), (vec!["a", "b"], vec![vec!["a"]])]
+    {
+        assert!(matches!(bleu.corpus(&hypotheses, &references), Err(Error::Shape { .. })));
+        assert!(matches!(Chrf::default().corpus(&hypotheses, &references), Err(Error::Shape { .. })));
+    }
+    for bad in [
+        Bleu { order: 0, ..bleu },
+        Bleu { order: 17, ..bleu },
+        Bleu { smoothing: Smoothing::Floor(-1.0), ..bleu },
+        Bleu { smoothing: Smoothing::AddK(f64::NAN), ..bleu },
+    ] {
+        assert!(matches!(bad.corpus(&good.0, &good.1), Err(Error::Parameter { .. })), "{bad:?}");
+    }
+    for bad in [Chrf { order: 0, ..Chrf::default() }, Chrf { beta: 0.0, ..Chrf::default() }] {
+        assert!(matches!(bad.corpus(&good.0, &good.1), Err(Error::Parameter { .. })), "{bad:?}");
+    }
+    assert!(matches!(rouge_n(&["a"], &["a"], 0), Err(Error::Parameter { name: "n", .. })));
+}
+
+#[test]
+fn text_metrics_of_nothing_are_zero_not_nan() {
+    let bleu = Bleu::default();
+    let score = bleu.corpus(&[""], &[vec!["a b c"]]).unwrap();
+    assert_eq!((score.score, score.brevity_penalty, score.hypothesis_length), (0.0, 0.0, 0));
+    assert_eq!(bleu.sentence("", &[""]).unwrap().score, 0.0);
+    assert_eq!(Chrf::default().corpus(&[""], &[vec![""]]).unwrap(), 0.0);
+    let none: [&str; 0] = [];
+    assert_eq!(rouge_n(&none, &["a"], 1).unwrap(), Rouge::default());
+    assert_eq!(rouge_l(&none, &none), Rouge::default());
+    assert_eq!(rouge_l_sum::<&str>(&[], &[vec!["a"]]), Rouge::default());
+    assert_eq!((token_f1("the", &["a"]), token_f1("the", &["b"]), token_f1("b", &[])), (1.0, 0.0, 0.0));
+    assert!(!exact_match("b", &[]));
+}
+
+#[test]
+fn bleu_by_hand_with_every_smoothing() {
+    // Unigrams 2 of 3, bigrams 0 of 2; as long as the reference.
+    let score = |smoothing| {
+        let bleu = Bleu { tokenizer: Tokenizer::Whitespace, order: 2, smoothing, ..Bleu::default() };
+        bleu.corpus(&["a b x"], &[vec!["b c a"]]).unwrap().score
+    };
+    let mean = |first: f64, second: f64| 100.0 * (first * second).sqrt();
+    assert_close(&[score(Smoothing::Exponential)], &[mean(2.0 / 3.0, 0.25)], 1e-12);
+    assert_close(&[score(Smoothing::Floor(0.1))], &[mean(2.0 / 3.0, 0.05)], 1e-12);
+    assert_close(&[score(Smoothing::AddK(1.0))], &[mean(2.0 / 3.0, 1.0 / 3.0)], 1e-12);
+    assert_close(&[score(Smoothing::None)], &[0.0], 0.0);
+    // Two tokens for four: e^(1 − 4/2); of two references the closest in length counts, of equals the shorter.
+    let bleu = Bleu { tokenizer: Tokenizer::Whitespace, order: 1, ..Bleu::default() };
+    let short = bleu.corpus(&["a b"], &[vec!["a b c d"]]).unwrap();
+    assert_close(&[short.score], &[100.0 * (-1.0_f64).exp()], 1e-12);
+    let two = bleu.corpus(&["a b"], &[vec!["a b c", "a"]]).unwrap();
+    assert_eq!(two.reference_length, 1);
+    assert_close(&[two.score], &[100.0], 1e-12);
+    // Case, and many segments by several threads.
+    let lower = Bleu { lowercase: true, ..bleu };
+    assert_close(&[lower.corpus(&["A b"], &[vec!["a B"]]).unwrap().score], &[100.0], 1e-12);
+    let (many, refs) = (vec!["a b"; 1000], vec![vec!["a c"]; 1000]);
+    assert_eq!(bleu.corpus(&many, &refs).unwrap().matches, [1000]);
+    assert!(lower.signature(1).contains("case:lc"));
+}

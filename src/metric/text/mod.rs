@@ -1,0 +1,30 @@
+//! Metrics of texts: translation, summaries, answers.
+
+mod answers;
+mod bleu;
+mod chrf;
+mod rouge;
+mod tokenize;
+
+pub use answers::{exact_match, normalized_answer, token_f1};
+pub use bleu::{Bleu, BleuScore, Smoothing};
+pub use chrf::Chrf;
+pub use rouge::{rouge_l, rouge_l_sum, rouge_n, Rouge};
+pub use tokenize::Tokenizer;
+
+use crate::error::{Error, Result};
+
+/// Refuses a corpus without segments, or references that do not fit: one list of references for each segment.
+fn check(op: &'static str, hypotheses: &[&str], references: &[Vec<&str>]) -> Result<()> {
+    if hypotheses.is_empty() || hypotheses.len() != references.len() {
+        let expected = "as many lists of references as hypotheses, one or more";
+        let got = format!("{} and {}", references.len(), hypotheses.len());
+        return Err(Error::shape(op, expected, got));
+    }
+    match references.iter().position(Vec::is_empty) {
+        Some(segment) => {
+            Err(Error::shape(op, "one reference or more", format!("none for segment {segment}")))
+        }
+        None => Ok(()),
+    }
+}
