@@ -135,16 +135,10 @@ fn evaluate(case: &Value) -> Outcome {
             .map(|s| json!({ "counts": s.matches, "totals": s.totals }))
             .map_err(|e| e.to_string()),
         "chrf" => chrf(params, inputs),
-        "rouge1" | "rouge2" | "rougeL" | "rougeLsum" if params["use_stemmer"] == true => {
-            Err("stemming is not there".to_string())
-        }
-        "rouge1" => rouge(inputs, |t, p| rouge_n(&Rouge::ascii_tokens(t), &Rouge::ascii_tokens(p), 1)),
-        "rouge2" => rouge(inputs, |t, p| rouge_n(&Rouge::ascii_tokens(t), &Rouge::ascii_tokens(p), 2)),
-        "rougeL" => rouge(inputs, |t, p| Ok(rouge_l(&Rouge::ascii_tokens(t), &Rouge::ascii_tokens(p)))),
-        "rougeLsum" => rouge(inputs, |t, p| {
-            let sentences = |text: &str| text.split('\n').map(Rouge::ascii_tokens).collect::<Vec<_>>();
-            Ok(rouge_l_sum(&sentences(t), &sentences(p)))
-        }),
+        "rouge1" => rouge(params, inputs, |t, p| rouge_n(&t.concat(), &p.concat(), 1)),
+        "rouge2" => rouge(params, inputs, |t, p| rouge_n(&t.concat(), &p.concat(), 2)),
+        "rougeL" => rouge(params, inputs, |t, p| Ok(rouge_l(&t.concat(), &p.concat()))),
+        "rougeLsum" => rouge(params, inputs, |t, p| Ok(rouge_l_sum(t, p))),
         "lcs_length" => {
             let (reference, candidate) = (numbers(&inputs["ref"]), numbers(&inputs["can"]));
             let whole = |list: &[f64]| list.iter().map(|&v| v as i64).collect::<Vec<_>>();
@@ -468,7 +462,14 @@ fn chrf(params: &Value, inputs: &Value) -> Outcome {
     show(chrf.corpus(&hypotheses, &references))
 }
 
-fn rouge(inputs: &Value, of: impl Fn(&str, &str) -> reloss::Result<Rouge>) -> Outcome {
-    let rouge = of(text(&inputs["target"]), text(&inputs["prediction"])).map_err(|e| e.to_string())?;
+/// Tokens of every line, as rouge-score's default tokenizer finds them.
+fn rouge(
+    params: &Value,
+    inputs: &Value,
+    of: impl Fn(&[Vec<String>], &[Vec<String>]) -> reloss::Result<Rouge>,
+) -> Outcome {
+    let tokens = if params["use_stemmer"] == true { Rouge::stemmed_tokens } else { Rouge::ascii_tokens };
+    let lines = |name: &str| text(&inputs[name]).split('\n').map(tokens).collect::<Vec<_>>();
+    let rouge = of(&lines("target"), &lines("prediction")).map_err(|e| e.to_string())?;
     Ok(json!({ "precision": rouge.precision, "recall": rouge.recall, "fmeasure": rouge.f1 }))
 }

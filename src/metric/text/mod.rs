@@ -4,6 +4,7 @@ mod answers;
 mod bleu;
 mod chrf;
 mod rouge;
+mod stem;
 mod tokenize;
 
 pub use answers::{exact_match, normalized_answer, token_f1};

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use super::bleu::grams;
+use super::stem::stem;
 use crate::error::{Error, Result};
 
 /// Precision, recall and their harmonic mean; all 0 where a side has nothing to match.
@@ -36,6 +37,17 @@ impl Rouge {
     /// ```
     pub fn tokens(text: &str) -> Vec<String> {
         runs(text, char::is_alphanumeric)
+    }
+
+    /// [`Rouge::ascii_tokens`], those of more than three letters stemmed: rouge-score's `use_stemmer`.
+    ///
+    /// # Example
+    /// ```
+    /// assert_eq!(reloss::metric::Rouge::stemmed_tokens("Testing the relational flies"), ["test", "the", "relat", "fli"]);
+    /// ```
+    pub fn stemmed_tokens(text: &str) -> Vec<String> {
+        let stemmed = |token: String| if token.len() > 3 { stem(&token) } else { token };
+        Self::ascii_tokens(text).into_iter().map(stemmed).collect()
     }
 
     /// Lower-case runs of a–z and 0–9, as rouge-score's default tokenizer without stemming.
