@@ -2,7 +2,9 @@
 
 mod bootstrap;
 mod classification;
+mod coco;
 mod confusion;
+mod pose;
 mod probability;
 mod retrieval;
 mod scores;
@@ -10,7 +12,9 @@ mod text;
 
 pub use bootstrap::{Bootstrap, Difference, Interval};
 pub use classification::{class_counts, BalancedAccuracy, MacroF1, TopK};
+pub use coco::{coco_annotations, coco_detections, Annotation, Detection, KeypointAp, Oks};
 pub use confusion::{Average, Confusion, Disagreement, Tally};
+pub use pose::{decode_heatmap, end_point_error, pck, pck_auc, Pck, Points};
 pub use probability::{brier_score, calibration_error, log_loss};
 pub use retrieval::{
     average_precision, label_ranking_average_precision, mean_over_queries, precision_at_k,

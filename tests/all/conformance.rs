@@ -8,9 +8,10 @@ use reloss::correlation::{
     WeightedTau,
 };
 use reloss::metric::{
-    average_precision, exact_match, label_ranking_average_precision, normalized_answer, precision_at_k,
-    recall_at_k, roc_auc, rouge_l, rouge_l_sum, rouge_n, token_f1, Average, Bleu, BleuScore, Chrf, Confusion,
-    Dcg, Disagreement, Gain, Metric, Rouge, Scores, Smoothing, Tally, TiedScores, Tokenizer, TopK,
+    average_precision, end_point_error, exact_match, label_ranking_average_precision, normalized_answer, pck,
+    precision_at_k, recall_at_k, roc_auc, rouge_l, rouge_l_sum, rouge_n, token_f1, Annotation, Average, Bleu,
+    BleuScore, Chrf, Confusion, Dcg, Detection, Disagreement, Gain, Metric, Oks, Rouge, Scores, Smoothing,
+    Tally, TiedScores, Tokenizer, TopK,
 };
 use reloss::rank::{rank, Ties};
 use reloss::sort::{
@@ -139,6 +140,26 @@ fn evaluate(case: &Value) -> Outcome {
         "rouge2" => rouge(params, inputs, |t, p| rouge_n(&t.concat(), &p.concat(), 2)),
         "rougeL" => rouge(params, inputs, |t, p| Ok(rouge_l(&t.concat(), &p.concat()))),
         "rougeLsum" => rouge(params, inputs, |t, p| Ok(rouge_l_sum(t, p))),
+        "pck" => poses(inputs, |p| {
+            let normalizers = matrix(&inputs["normalizer"]).iter().map(|n| [n[0], n[1]]).collect::<Vec<_>>();
+            let threshold = params["threshold"].as_f64().unwrap_or(f64::NAN);
+            let pck = pck(&p.predicted(), &p.target(), &p.mask(), &normalizers, threshold)?;
+            let each: Vec<f64> = pck.each.iter().map(|share| share.unwrap_or(-1.0)).collect();
+            let count = pck.each.iter().flatten().count();
+            // 0 there where nothing has a value.
+            Ok(json!({ "acc": each, "avg": pck.mean().unwrap_or(0.0), "cnt": count }))
+        }),
+        "end_point_error" => {
+            poses(inputs, |p| Ok(end_point_error(&p.predicted(), &p.target(), &p.mask())?.into()))
+        }
+        "oks_matrix" => oks_matrix(inputs),
+        "coco_keypoint_ap" => {
+            let (annotations, detections) = coco(inputs)?;
+            let ap =
+                Oks::default().average_precision(&annotations, &detections).map_err(|e| e.to_string())?;
+            let all = [ap.ap, ap.ap50, ap.ap75, ap.ap_medium, ap.ap_large, ap.ar];
+            Ok(all.map(|value| value.unwrap_or(-1.0)).to_vec().into())
+        }
         "lcs_length" => {
             let (reference, candidate) = (numbers(&inputs["ref"]), numbers(&inputs["can"]));
             let whole = |list: &[f64]| list.iter().map(|&v| v as i64).collect::<Vec<_>>();
@@ -472,4 +493,64 @@ fn rouge(
     let lines = |name: &str| text(&inputs[name]).split('\n').map(tokens).collect::<Vec<_>>();
     let rouge = of(&lines("target"), &lines("prediction")).map_err(|e| e.to_string())?;
     Ok(json!({ "precision": rouge.precision, "recall": rouge.recall, "fmeasure": rouge.f1 }))
+}
+
+/// Instances of keypoints as the files hold them.
+struct Poses {
+    predicted: Vec<Vec<[f64; 2]>>,
+    target: Vec<Vec<[f64; 2]>>,
+    mask: Vec<Vec<bool>>,
+}
+
+impl Poses {
+    fn predicted(&self) -> Vec<&[[f64; 2]]> {
+        self.predicted.iter().map(Vec::as_slice).collect()
+    }
+
+    fn target(&self) -> Vec<&[[f64; 2]]> {
+        self.target.iter().map(Vec::as_slice).collect()
+    }
+
+    fn mask(&self) -> Vec<&[bool]> {
+        self.mask.iter().map(Vec::as_slice).collect()
+    }
+}
+
+fn poses(inputs: &Value, of: impl Fn(&Poses) -> reloss::Result<Value>) -> Outcome {
+    let instances = |name: &str| {
+        let list = inputs[name].as_array().cloned().unwrap_or_default();
+        list.iter().map(|i| matrix(i).iter().map(|p| [p[0], p[1]]).collect()).collect()
+    };
+    let mask = inputs["mask"].as_array().cloned().unwrap_or_default();
+    let flags =
+        |row: &Value| row.as_array().map_or(vec![], |row| row.iter().map(|flag| flag == true).collect());
+    let poses = Poses {
+        predicted: instances("pred"),
+        target: instances("target"),
+        mask: mask.iter().map(flags).collect(),
+    };
+    of(&poses).map_err(|e| e.to_string())
+}
+
+fn coco(inputs: &Value) -> Result<(Vec<Annotation>, Vec<Detection>), String> {
+    let annotations = serde_json::from_value(inputs["ground_truth"]["annotations"].clone());
+    let detections = serde_json::from_value(inputs["detections"].clone());
+    Ok((annotations.map_err(|e| e.to_string())?, detections.map_err(|e| e.to_string())?))
+}
+
+/// Of every image, detections from the surest down by annotations.
+fn oks_matrix(inputs: &Value) -> Outcome {
+    let (annotations, mut detections) = coco(inputs)?;
+    detections.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let mut images = serde_json::Map::new();
+    for annotation in &annotations {
+        let of_image = |image: u64| image == annotation.image_id;
+        let rows = detections.iter().filter(|d| of_image(d.image_id)).map(|d| {
+            let here = annotations.iter().filter(|a| of_image(a.image_id));
+            here.map(|a| Oks::default().similarity(&d.keypoints, a)).collect::<reloss::Result<Vec<f64>>>()
+        });
+        let rows = rows.collect::<reloss::Result<Vec<_>>>().map_err(|e| e.to_string())?;
+        images.insert(format!("image_{}", annotation.image_id), rows.into());
+    }
+    Ok(images.into())
 }

@@ -380,3 +380,79 @@ fn bleu_by_hand_with_every_smoothing() {
     assert_eq!(bleu.corpus(&many, &refs).unwrap().matches, [1000]);
     assert!(lower.signature(1).contains("case:lc"));
 }
+
+#[test]
+fn pose_metrics_refuse_what_does_not_fit() {
+    let (two, one) = ([[0.0, 0.0], [1.0, 1.0]], [[0.0, 0.0]]);
+    let (both, unit) = ([true, true], [[1.0, 1.0]]);
+    let good = || pck(&[&two], &[&two], &[&both], &unit, 0.5);
+    assert_eq!(good().unwrap().mean().unwrap(), 1.0);
+    assert!(matches!(pck(&[&one], &[&two], &[&both], &unit, 0.5), Err(Error::Shape { .. })));
+    assert!(matches!(pck(&[], &[], &[], &[], 0.5), Err(Error::Shape { .. })));
+    assert!(matches!(pck(&[&two], &[&two], &[&both], &[], 0.5), Err(Error::Shape { .. })));
+    assert!(matches!(pck(&[&two], &[&two], &[&both], &[[-1.0, 1.0]], 0.5), Err(Error::Parameter { .. })));
+    assert!(matches!(pck(&[&two], &[&two], &[&both], &unit, 0.0), Err(Error::Parameter { .. })));
+    let lost = [[f64::NAN, 0.0], [1.0, 1.0]];
+    assert!(matches!(pck(&[&lost], &[&two], &[&both], &unit, 0.5), Err(Error::NotFinite { .. })));
+    let hidden = pck(&[&two], &[&two], &[&[false, true]], &unit, 0.5).unwrap();
+    assert_eq!((hidden.each[0], hidden.each[1]), (None, Some(1.0)));
+    let none = [false, false];
+    assert!(matches!(
+        pck(&[&two], &[&two], &[&none], &unit, 0.5).unwrap().mean(),
+        Err(Error::Undefined { .. })
+    ));
+    assert!(matches!(end_point_error(&[&two], &[&two], &[&none]), Err(Error::Undefined { .. })));
+    assert!(matches!(pck_auc(&[&two], &[&two], &[&none], &unit, 20), Err(Error::Undefined { .. })));
+    assert!(matches!(
+        pck_auc(&[&two], &[&two], &[&both], &unit, 0),
+        Err(Error::Parameter { name: "steps", .. })
+    ));
+    for (heatmap, width) in [(vec![], 3), (vec![0.0; 4], 3), (vec![0.0; 4], 0)] {
+        assert!(matches!(decode_heatmap(&heatmap, width), Err(Error::Shape { .. })));
+    }
+    assert!(matches!(decode_heatmap(&[f32::NAN], 1), Err(Error::NotFinite { .. })));
+    // In a corner there is no neighbour to lean to; ties do not lean.
+    assert_eq!(decode_heatmap(&[2.0, 1.0, 1.0, 1.0], 2).unwrap(), ([0.0, 0.0], 2.0));
+    assert_eq!(decode_heatmap(&[1.0, 2.0, 1.0], 3).unwrap(), ([1.0, 0.0], 2.0));
+}
+
+#[test]
+fn keypoint_files_that_are_damaged_are_refused_with_their_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keypoints.json");
+    let annotation = |id: u64| {
+        format!(
+            "{{\"id\": {id}, \"image_id\": 1, \"area\": 9.0, \"bbox\": [0, 0, 3, 3], \"num_keypoints\": 1, \
+             \"keypoints\": [1, 1, 2]}}"
+        )
+    };
+    let write = |text: &str| std::fs::write(&path, text).unwrap();
+    write(&format!("{{\"annotations\": [{}, {}]}}", annotation(1), annotation(2)));
+    let annotations = coco_annotations(&path).unwrap();
+    assert_eq!((annotations.len(), annotations[1].iscrowd), (2, 0));
+    write(&format!("{{\"annotations\": [{}, {}]}}", annotation(7), annotation(7)));
+    let twice = coco_annotations(&path).unwrap_err();
+    assert!(twice.to_string().contains("annotation 7"), "{twice}");
+    for bad in ["{\"annotations\": [\n{\"id\": 1}]}", "{\"annotations\": [\n", "\n[]"] {
+        write(bad);
+        let error = coco_annotations(&path).unwrap_err();
+        assert!(matches!(error, Error::Data { line: Some(2), .. }), "{error}");
+    }
+    std::fs::write(&path, [b'"', 0xff, b'"']).unwrap();
+    assert!(matches!(coco_detections(&path), Err(Error::Data { .. })));
+    assert!(matches!(coco_detections(&folder.path().join("none")), Err(Error::Io { .. })));
+
+    let oks = Oks { sigmas: vec![0.1] };
+    assert!(matches!(oks.similarity(&[1.0, 1.0], &annotations[0]), Err(Error::Shape { .. })));
+    assert!(matches!(oks.similarity(&[1.0, f64::NAN, 1.0], &annotations[0]), Err(Error::NotFinite { .. })));
+    let flat = Oks { sigmas: vec![0.0] };
+    assert!(matches!(
+        flat.similarity(&[1.0; 3], &annotations[0]),
+        Err(Error::Parameter { name: "sigmas", .. })
+    ));
+    // Nothing annotated: nothing to be judged by.
+    let nothing = oks.average_precision(&[], &[]).unwrap();
+    assert_eq!((nothing.ap, nothing.ar), (None, None));
+    let missed = oks.average_precision(&annotations[..1], &[]).unwrap();
+    assert_eq!((missed.ap, missed.ar), (Some(0.0), Some(0.0)));
+}
