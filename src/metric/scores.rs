@@ -1,6 +1,7 @@
 //! A batch of class scores.
 
 use crate::error::{check_finite, Error, Result};
+use crate::ops::simd::vectorised;
 
 /// Class scores of a batch: (rows, classes), row-major, all finite; higher is more likely.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,11 +70,14 @@ impl Scores {
     /// How many classes stand before `class` in row `i`, from 0; of equal scores the lower class first.
     pub fn rank_of(&self, i: usize, class: usize) -> usize {
         let row = self.row(i);
-        let own = row[class];
-        row.iter()
-            .enumerate()
-            .filter(|&(other, &score)| score > own || (score == own && other < class))
-            .count()
+        let (own, before, after) = (row[class], &row[..class], &row[class + 1..]);
+        // Counted in f32's own width, so that a vector compares as many as it holds.
+        let count = |part: &[f32], above: fn(f32, f32) -> bool| -> usize {
+            part.chunks(1 << 16)
+                .map(|part| part.iter().map(|&s| u32::from(above(s, own))).sum::<u32>() as usize)
+                .sum()
+        };
+        vectorised(|| count(before, |score, own| score >= own) + count(after, |score, own| score > own))
     }
 
     /// Refuses labels that are not one per row and below the classes.

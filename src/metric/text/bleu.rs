@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
+use super::tokenize::words;
 use super::{check, Tokenizer};
 use crate::error::{Error, Result};
 
@@ -175,26 +176,21 @@ impl Bleu {
 
     /// Adds one segment's counts.
     fn count(&self, hypothesis: &str, references: &[&str], sum: &mut Statistics) {
-        let tokens = |line: &str| match self.lowercase {
-            true => self.tokenizer.tokens(&line.to_lowercase()),
-            false => self.tokenizer.tokens(line),
+        let spaced = |line: &str| match self.lowercase {
+            true => self.tokenizer.spaced(&line.to_lowercase()),
+            false => self.tokenizer.spaced(line),
         };
-        let (hypothesis, references) = (tokens(hypothesis), references.iter().map(|r| tokens(r)));
-        let references: Vec<Vec<String>> = references.collect();
-        // Words by number: n-grams are then slices of numbers.
+        let (hypothesis, references) = (spaced(hypothesis), references.iter().map(|r| spaced(r)));
+        let references: Vec<String> = references.collect();
+        // Words by number: n-grams are then slices of numbers, and in order counting needs no tables.
         let mut numbers: HashMap<&str, u32> = HashMap::new();
         let hypothesis_ids = identify(&hypothesis, &mut numbers);
         let reference_ids: Vec<Vec<u32>> = references.iter().map(|r| identify(r, &mut numbers)).collect();
         for n in 1..=self.order {
-            let mut allowed: HashMap<&[u32], u64> = HashMap::new();
-            for reference in &reference_ids {
-                for (gram, count) in grams(reference, n) {
-                    let most = allowed.entry(gram).or_default();
-                    *most = (*most).max(count);
-                }
-            }
-            for (gram, count) in grams(&hypothesis_ids, n) {
-                sum.matches[n - 1] += count.min(allowed.get(gram).copied().unwrap_or(0));
+            let references: Vec<_> = reference_ids.iter().map(|ids| sorted_grams(ids, n)).collect();
+            for run in sorted_grams(&hypothesis_ids, n).chunk_by(|a, b| a == b) {
+                let most = references.iter().map(|grams| times(run[0], grams)).max().unwrap_or(0);
+                sum.matches[n - 1] += run.len().min(most) as u64;
             }
             sum.totals[n - 1] += (hypothesis_ids.len() + 1).saturating_sub(n) as u64;
         }
@@ -246,13 +242,25 @@ impl Bleu {
     }
 }
 
-/// The number of every token, new ones getting the next.
-fn identify<'a>(tokens: &'a [String], numbers: &mut HashMap<&'a str, u32>) -> Vec<u32> {
+/// The number of every token of a spaced line, new ones getting the next.
+fn identify<'a>(spaced: &'a str, numbers: &mut HashMap<&'a str, u32>) -> Vec<u32> {
     let mut number = |token: &'a str| {
         let next = numbers.len() as u32;
         *numbers.entry(token).or_insert(next)
     };
-    tokens.iter().map(|token| number(token)).collect()
+    words(spaced).map(&mut number).collect()
+}
+
+pub(super) fn sorted_grams(ids: &[u32], n: usize) -> Vec<&[u32]> {
+    let mut grams: Vec<&[u32]> = ids.windows(n).collect();
+    grams.sort_unstable();
+    grams
+}
+
+/// How often a gram stands in a sorted list.
+pub(super) fn times(gram: &[u32], sorted: &[&[u32]]) -> usize {
+    let first = sorted.partition_point(|other| *other < gram);
+    sorted[first..].iter().take_while(|other| **other == gram).count()
 }
 
 /// The n-grams with their counts.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use super::bleu::grams;
+use super::bleu::{sorted_grams, times};
 use super::stem::stem;
 use crate::error::{Error, Result};
 
@@ -80,11 +80,23 @@ pub fn rouge_n<T: Eq + Hash>(target: &[T], prediction: &[T], n: usize) -> Result
     if n == 0 {
         return Err(Error::parameter("n", "n-grams have one token or more"));
     }
-    let (target_grams, prediction_grams) = (grams(target, n), grams(prediction, n));
-    let count = |(gram, &count): (&&[T], &u64)| count.min(prediction_grams.get(gram).copied().unwrap_or(0));
-    let hits: u64 = target_grams.iter().map(count).sum();
+    let [target_ids, prediction_ids] = identified(target, prediction);
+    let in_prediction = sorted_grams(&prediction_ids, n);
+    let in_target = sorted_grams(&target_ids, n);
+    let runs = in_target.chunk_by(|a, b| a == b);
+    let hits: usize = runs.map(|run| run.len().min(times(run[0], &in_prediction))).sum();
     let total = |tokens: &[T]| (tokens.len() + 1).saturating_sub(n) as f64;
     Ok(Rouge::new(hits as f64, total(prediction), total(target)))
+}
+
+/// Both sides by number, equal tokens alike.
+fn identified<T: Eq + Hash>(target: &[T], prediction: &[T]) -> [Vec<u32>; 2] {
+    let mut numbers: HashMap<&T, u32> = HashMap::with_capacity(target.len() + prediction.len());
+    let mut number = |token| {
+        let next = numbers.len() as u32;
+        *numbers.entry(token).or_insert(next)
+    };
+    [target.iter().map(&mut number).collect(), prediction.iter().map(&mut number).collect()]
 }
 
 /// ROUGE-L: the longest common subsequence.
@@ -98,9 +110,10 @@ pub fn rouge_n<T: Eq + Hash>(target: &[T], prediction: &[T], n: usize) -> Result
 ///
 /// # Reference
 /// As [`rouge_n`].
-pub fn rouge_l<T: Eq>(target: &[T], prediction: &[T]) -> Rouge {
+pub fn rouge_l<T: Eq + Hash>(target: &[T], prediction: &[T]) -> Rouge {
+    let [target, prediction] = identified(target, prediction);
     let mut lengths = vec![0_u32; prediction.len() + 1];
-    for t in target {
+    for t in &target {
         let mut diagonal = 0;
         for (j, p) in prediction.iter().enumerate() {
             let above = lengths[j + 1];

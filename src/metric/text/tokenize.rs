@@ -42,11 +42,16 @@ impl Tokenizer {
 
     /// The tokens of a line.
     pub fn tokens(self, line: &str) -> Vec<String> {
+        words(&self.spaced(line)).map(str::to_string).collect()
+    }
+
+    /// The line with whitespace between all tokens.
+    pub(super) fn spaced(self, line: &str) -> String {
         match self {
-            Self::V13a => words(&v13a(line)).map(str::to_string).collect(),
-            Self::International => words(&international(line)).map(str::to_string).collect(),
-            Self::Character => line.chars().filter(|&c| !is_space(c)).map(String::from).collect(),
-            Self::Whitespace => words(line).map(str::to_string).collect(),
+            Self::V13a => v13a(line),
+            Self::International => international(line),
+            Self::Character => line.chars().flat_map(|c| [c, ' ']).collect(),
+            Self::Whitespace => line.to_string(),
         }
     }
 }
