@@ -358,7 +358,7 @@ fn accumulate(images: &[Image], area: [f64; 2]) -> Option<(Vec<f64>, Vec<f64>)> 
                 right += f64::from(u8::from(is_matched));
                 wrong += f64::from(u8::from(!is_matched));
             }
-            curve.push((right / counting as f64, right / (right + wrong + SPACING)));
+            curve.push((right / counting as f64, right / f64::max(right + wrong, 1.0)));
         }
         recalls.push(curve.last().map_or(0.0, |point| point.0));
         // The best precision at this recall or beyond.
