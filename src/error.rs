@@ -61,6 +61,14 @@ pub enum Error {
         /// The system's answer.
         source: std::io::Error,
     },
+    /// Another error, of one of many (a batch, a segment, an image).
+    #[error("{place}: {source}")]
+    At {
+        /// Which of them.
+        place: String,
+        /// What was wrong with it.
+        source: Box<Error>,
+    },
     /// Training left the range of finite numbers.
     #[error("{what} diverged at step {step}: {reason}")]
     Diverged {
@@ -98,6 +106,11 @@ impl Error {
     /// An [`Error::Undefined`].
     pub(crate) fn undefined(what: impl ToString, reason: impl ToString) -> Self {
         Self::Undefined { what: what.to_string(), reason: reason.to_string() }
+    }
+
+    /// This error, of one of many.
+    pub(crate) fn at(self, place: impl ToString) -> Self {
+        Self::At { place: place.to_string(), source: Box::new(self) }
     }
 
     /// An [`Error::Data`].

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use reloss::data::{Dataset, Split};
+use reloss::data::{coco_annotations, coco_detections, lines, predicted_answers, questions, Dataset, Split};
 use reloss::display::{training_curves, Best, Table};
-use reloss::experiment::{learn_loss, Classify, CompareSorters, Results, Setting};
+use reloss::experiment::{learn_loss, Classify, CompareSorters, Results, Score, Setting};
 use reloss::files::{create_folder, write_atomic};
 use reloss::loss::CrossEntropy;
+use reloss::metric::{Bleu, Oks, Tokenizer};
 use reloss::sampler::Sampler;
 use reloss::sort::Network;
 use reloss::surrogate::Learn;
@@ -29,6 +30,75 @@ enum Command {
     Classify(ClassifyArguments),
     /// Four-digit numbers: read them off images, supervised by their order alone; relaxations compared.
     SortNumbers(SortArguments),
+    /// Predictions in files: their metrics with 95 % bootstrap intervals.
+    #[command(subcommand)]
+    Score(ScoreArguments),
+}
+
+#[derive(Subcommand)]
+enum ScoreArguments {
+    /// BLEU and chrF of text files, a segment a line.
+    Translations {
+        /// The translations.
+        hypotheses: PathBuf,
+        /// One file of references or more.
+        #[arg(required = true)]
+        references: Vec<PathBuf>,
+        /// How lines become tokens.
+        #[arg(long, value_enum, default_value_t = TokenizerName::V13a)]
+        tokenizer: TokenizerName,
+        /// Ignore case.
+        #[arg(long)]
+        lowercase: bool,
+    },
+    /// ROUGE-1, 2 and L of text files, a summary a line.
+    Summaries {
+        /// The summaries.
+        hypotheses: PathBuf,
+        /// One file of references or more.
+        #[arg(required = true)]
+        references: Vec<PathBuf>,
+    },
+    /// Exact match and F1 of answers: a JSON object of texts by question id.
+    Answers {
+        /// The answers.
+        predictions: PathBuf,
+        /// The questions, in SQuAD's form.
+        questions: PathBuf,
+        /// Judge as CMRC and DuReader do.
+        #[arg(long)]
+        chinese: bool,
+    },
+    /// Average precision of keypoints in COCO's form.
+    Keypoints {
+        /// The detections.
+        detections: PathBuf,
+        /// The annotations.
+        annotations: PathBuf,
+        /// The spread of every keypoint, for others than COCO's 17 of a person.
+        #[arg(long, num_args = 1.., value_delimiter = ',')]
+        sigmas: Option<Vec<f64>>,
+    },
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum TokenizerName {
+    #[value(name = "13a")]
+    V13a,
+    Intl,
+    Char,
+    None,
+}
+
+impl TokenizerName {
+    fn tokenizer(self) -> Tokenizer {
+        match self {
+            Self::V13a => Tokenizer::V13a,
+            Self::Intl => Tokenizer::International,
+            Self::Char => Tokenizer::Character,
+            Self::None => Tokenizer::Whitespace,
+        }
+    }
 }
 
 #[derive(Args)]
@@ -194,6 +264,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Classify(arguments) => classify(&arguments),
         Command::SortNumbers(arguments) => sort_numbers(&arguments),
+        Command::Score(arguments) => score(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -243,6 +314,65 @@ fn sort_numbers(arguments: &SortArguments) -> Result<()> {
     println!("{}", Table::new(results.summary(first)?, &title).text()?);
     println!("the results are in {}", path.display());
     Ok(())
+}
+
+fn score(arguments: &ScoreArguments) -> Result<()> {
+    let scores = match arguments {
+        ScoreArguments::Translations { hypotheses, references, tokenizer, lowercase } => {
+            let bleu = Bleu { tokenizer: tokenizer.tokenizer(), lowercase: *lowercase, ..Bleu::default() };
+            let texts = Texts::read(hypotheses, references)?;
+            Score::translations(&bleu, &texts.hypotheses(), &texts.references())?
+        }
+        ScoreArguments::Summaries { hypotheses, references } => {
+            let texts = Texts::read(hypotheses, references)?;
+            Score::summaries(&texts.hypotheses(), &texts.references())?
+        }
+        ScoreArguments::Answers { predictions, questions: gold, chinese } => {
+            Score::answers(&questions(gold)?, &predicted_answers(predictions)?, *chinese)?
+        }
+        ScoreArguments::Keypoints { detections, annotations, sigmas } => {
+            let oks = sigmas.as_ref().map_or_else(Oks::default, |sigmas| Oks { sigmas: sigmas.clone() });
+            Score::keypoints(&oks, &coco_annotations(annotations)?, &coco_detections(detections)?)?
+        }
+    };
+    let table = Table::new(Score::frame(&scores)?, "from 0 to 100, higher is better");
+    let table = ["value", "95 %, from", "to"].iter().fold(table, |table, name| table.decimals(name, 2));
+    println!("{}", table.text()?);
+    Ok(())
+}
+
+/// Lines of a file, and of one with references or more.
+struct Texts {
+    hypotheses: Vec<String>,
+    references: Vec<Vec<String>>,
+}
+
+impl Texts {
+    /// Refuses a file of references that has not as many lines.
+    fn read(hypotheses: &Path, references: &[PathBuf]) -> Result<Self> {
+        let hypotheses = lines(hypotheses)?;
+        let read = |path: &PathBuf| {
+            let read = lines(path)?;
+            match read.len() == hypotheses.len() {
+                true => Ok(read),
+                false => {
+                    let reason = format!("{} lines for {} hypotheses", read.len(), hypotheses.len());
+                    Err(Error::Data { path: path.clone(), line: None, reason })
+                }
+            }
+        };
+        let references = references.iter().map(read).collect::<Result<_>>()?;
+        Ok(Self { hypotheses, references })
+    }
+
+    fn hypotheses(&self) -> Vec<&str> {
+        self.hypotheses.iter().map(String::as_str).collect()
+    }
+
+    fn references(&self) -> Vec<Vec<&str>> {
+        let of = |line: usize| self.references.iter().map(|file| file[line].as_str()).collect();
+        (0..self.hypotheses.len()).map(of).collect()
+    }
 }
 
 /// The loss of the first seed with clean labels: its report, its file and two training curves.

@@ -1,12 +1,18 @@
-//! Data sets: rows of numbers with class labels, embedded or read from files.
+//! Data sets: rows of numbers with class labels, embedded or read from files; readers of the tasks' official formats.
 
+mod coco;
 mod csv;
 mod idx;
 mod numbers;
+mod reading;
 mod split;
+mod text;
 
+pub use coco::{coco_annotations, coco_detections, Annotation, Detection};
 pub use numbers::Numbers;
+pub use reading::{predicted_answers, questions, Answer, Question};
 pub use split::{Scaler, Split, Splits};
+pub use text::lines;
 
 use std::path::Path;
 

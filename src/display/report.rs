@@ -26,25 +26,27 @@ impl Report {
                 .x("loss of a batch")
                 .y(&self.metric)
                 .points("held-out batch", &points)
-                .note(&format!("Spearman {:.3}", agreement.spearman).replace('-', "−"));
+                .note(&format!("Spearman {:.3}", agreement.spearman.value).replace('-', "−"));
             figure = figure.panel(panel);
         }
         figure.panel(profile_panel(&self.profile)).panel(learning_panel(&self.history))
     }
 
-    /// Spearman correlation with the metric, a row a loss.
+    /// Spearman correlation with the metric and its interval, a row a loss.
     ///
     /// # Errors
     /// [`Error::Draw`] when polars refuses.
     pub fn table(&self) -> Result<Table> {
         let names: Vec<&str> = self.agreements.iter().map(|a| a.loss.as_str()).collect();
-        let spearman: Vec<f64> = self.agreements.iter().map(|a| a.spearman).collect();
-        let columns =
-            vec![Column::new("loss".into(), names), Column::new("Spearman with the metric".into(), spearman)];
+        let spearman: Vec<String> = self.agreements.iter().map(|a| format!("{:.4}", a.spearman)).collect();
+        let columns = vec![
+            Column::new("loss".into(), names),
+            Column::new("Spearman with the metric [95 %]".into(), spearman),
+        ];
         let frame = DataFrame::new(self.agreements.len(), columns);
         let frame = frame.map_err(|e| Error::Draw { what: "report".to_string(), reason: e.to_string() })?;
         let caption = format!("{} held-out batches, {}", self.values.len(), self.metric);
-        Ok(Table::new(frame, &caption).decimals("Spearman with the metric", 4))
+        Ok(Table::new(frame, &caption))
     }
 
     /// Shows the report in a notebook.

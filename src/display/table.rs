@@ -311,13 +311,13 @@ impl Cell {
         }
     }
 
-    /// The number that a cell shows or, in a text, starts with ("0.91 ± 0.02").
+    /// The number that a cell shows or, in a text, starts with ("0.91 ± 0.02", "0.91 [0.88, 0.94]").
     fn number(&self) -> Option<f64> {
         match self {
             Self::Missing => None,
             Self::Whole(_, v) | Self::Real(v) => Some(*v),
             Self::Text(text) => {
-                let mean = text.split('±').next().unwrap_or(text).trim();
+                let mean = text.split(['±', '[']).next().unwrap_or(text).trim();
                 mean.replace('−', "-").parse().ok()
             }
         }

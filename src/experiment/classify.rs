@@ -8,7 +8,7 @@ use super::{Results, Run};
 use crate::data::{Dataset, Split};
 use crate::error::{Error, Result};
 use crate::loss::{CrossEntropy, Loss, MeanAbsoluteError};
-use crate::metric::{MacroF1, Metric, TopK};
+use crate::metric::{ClassMetric, Metric, TopK};
 use crate::progress::Progress;
 use crate::sampler::{Labels, Sampler};
 use crate::surrogate::{learn, Learn, Learned};
@@ -39,7 +39,7 @@ impl Setting {
     /// The metric this setting is judged by, for which its loss is learned.
     pub fn metric(&self) -> Box<dyn Metric> {
         match self {
-            Self::LongTail(_) => Box::new(MacroF1),
+            Self::LongTail(_) => Box::new(ClassMetric::MACRO_F1),
             _ => Box::new(TopK::ACCURACY),
         }
     }

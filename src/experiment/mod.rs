@@ -1,10 +1,12 @@
 //! Comparisons of losses, and their results: one row a run, as CSV files and polars frames.
 
 mod classify;
+mod score;
 mod sort_numbers;
 mod timings;
 
 pub use classify::{learn_loss, Classify, Setting};
+pub use score::Score;
 pub use sort_numbers::CompareSorters;
 pub use timings::{Timing, Timings};
 
@@ -15,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::files;
-use crate::metric::Direction;
+use crate::metric::{Bootstrap, Direction, Interval};
 
 /// One run of one loss: what was trained, how, and the metric on its test part.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,6 +79,8 @@ pub struct Paired {
     pub mean: f64,
     /// Standard deviation of the differences (n − 1).
     pub sd: f64,
+    /// The mean with its 95 % bootstrap interval over seeds; of fewer than five pairs it would say nothing: none.
+    pub interval: Option<Interval>,
     /// Seeds on which the first loss is strictly better.
     pub wins: usize,
     /// Two-sided p-value of the sign-flip permutation test of the mean difference.
@@ -89,6 +93,12 @@ pub(crate) fn mean_sd(values: &[f64]) -> (f64, f64) {
     let mean = values.iter().sum::<f64>() / n;
     let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
     (mean, if values.len() > 1 { (squares / (n - 1.0)).sqrt() } else { 0.0 })
+}
+
+/// The mean with its 95 % bootstrap interval, of five values or more.
+fn mean_interval(values: &[f64]) -> Result<Option<Interval>> {
+    let mean = |rows: &[usize]| Ok(rows.iter().map(|&row| values[row]).sum::<f64>() / rows.len() as f64);
+    (values.len() >= 5).then(|| Bootstrap::default().interval(values.len(), mean)).transpose()
 }
 
 impl Paired {
@@ -113,7 +123,8 @@ impl Paired {
         }
         let (mean, sd) = mean_sd(differences);
         let wins = differences.iter().filter(|&&d| d > 0.0).count();
-        Ok(Self { pairs: differences.len(), mean, sd, wins, p: sign_flip(differences) })
+        let (pairs, p) = (differences.len(), sign_flip(differences));
+        Ok(Self { pairs, mean, sd, interval: mean_interval(differences)?, wins, p })
     }
 }
 
@@ -215,33 +226,38 @@ impl Results {
         groups
     }
 
-    /// A table of all comparisons: mean ± sd of each loss, and its paired difference from `baseline`.
+    /// A table of all comparisons: mean ± sd of each loss with its 95 % interval, and its paired difference from
+    /// `baseline` with its own.
     ///
-    /// Values are percent; p is that of [`Paired`].
+    /// Values are percent; intervals and p are those of [`Paired`].
     ///
     /// # Errors
     /// [`Error::Undefined`] when a loss shares no seed with the baseline.
     pub fn summary(&self, baseline: &str) -> Result<DataFrame> {
-        let mut columns: [Vec<String>; 7] = Default::default();
+        let mut columns: [Vec<String>; 8] = Default::default();
+        let range = |interval: Option<Interval>| {
+            interval.map_or(String::new(), |i| format!("[{:.2}, {:.2}]", 100.0 * i.low, 100.0 * i.high))
+        };
         for (setting, metric, loss) in self.groups() {
-            let values: Vec<f64> = self.values(setting, metric, loss).iter().map(|v| 100.0 * v.1).collect();
+            let values: Vec<f64> = self.values(setting, metric, loss).iter().map(|v| v.1).collect();
             let (mean, sd) = mean_sd(&values);
             let versus = if loss == baseline {
                 [String::new(), String::new(), String::new()]
             } else {
                 let paired = self.paired(setting, metric, loss, baseline)?;
                 [
-                    format!("{:+.2} ± {:.2}", 100.0 * paired.mean, 100.0 * paired.sd),
+                    format!("{:+.2} {}", 100.0 * paired.mean, range(paired.interval)).trim_end().to_string(),
                     format!("{}/{}", paired.wins, paired.pairs),
                     if paired.p < 0.001 { "< 0.001".to_string() } else { format!("{:.3}", paired.p) },
                 ]
             };
-            let row =
-                [setting.to_string(), metric.to_string(), loss.to_string(), format!("{mean:.2} ± {sd:.2}")];
-            row.into_iter().chain(versus).zip(&mut columns).for_each(|(cell, column)| column.push(cell));
+            let spread = format!("{:.2} ± {:.2}", 100.0 * mean, 100.0 * sd);
+            let names = [setting, metric, loss].map(str::to_string);
+            let row = names.into_iter().chain([spread, range(mean_interval(&values)?)]);
+            row.chain(versus).zip(&mut columns).for_each(|(cell, column)| column.push(cell));
         }
         let difference = format!("minus {baseline}");
-        let names = ["setting", "metric", "loss", "mean ± sd, %", &difference, "wins", "p"];
+        let names = ["setting", "metric", "loss", "mean ± sd, %", "95 %", &difference, "wins", "p"];
         frame(names.iter().zip(columns).map(|(&name, cells)| Column::new(name.into(), cells)).collect())
     }
 

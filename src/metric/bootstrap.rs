@@ -1,10 +1,13 @@
 //! How sure a metric is: confidence intervals and paired comparisons by resampling rows.
 
+use std::fmt;
+
 use rand::Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
+use super::{Metric, Scores};
 use crate::error::{Error, Result};
 
 /// How rows are resampled.
@@ -33,6 +36,18 @@ pub struct Interval {
     pub low: f64,
     /// Its upper end.
     pub high: f64,
+}
+
+impl fmt::Display for Interval {
+    /// `0.940 [0.916, 0.962]`, with the formatter's decimals (3 by default) and sign.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let decimals = f.precision().unwrap_or(3);
+        let real = |value: f64| match f.sign_plus() {
+            true => format!("{value:+.decimals$}"),
+            false => format!("{value:.decimals$}"),
+        };
+        write!(f, "{} [{}, {}]", real(self.value), real(self.low), real(self.high))
+    }
 }
 
 /// A difference of two systems on the same rows.
@@ -70,6 +85,42 @@ impl Bootstrap {
     /// Efron, Tibshirani, "An introduction to the bootstrap", 1993, chapter 13.
     pub fn interval(&self, rows: usize, metric: impl Fn(&[usize]) -> Result<f64> + Sync) -> Result<Interval> {
         Ok(self.resample(rows, metric)?.0)
+    }
+
+    /// The interval of a metric of class scores.
+    ///
+    /// # Errors
+    /// As [`Bootstrap::interval`].
+    ///
+    /// # Example
+    /// ```
+    /// use reloss::metric::{Bootstrap, Scores, TopK};
+    /// let scores = Scores::new([0.9, 0.1].repeat(100), 2)?;
+    /// let labels: Vec<usize> = (0..100).map(|i| usize::from(i % 4 == 0)).collect();
+    /// let interval = Bootstrap::default().of_scores(&TopK::ACCURACY, &scores, &labels)?;
+    /// assert_eq!(format!("{interval:.2}"), "0.75 [0.66, 0.83]");
+    /// # Ok::<(), reloss::Error>(())
+    /// ```
+    pub fn of_scores(&self, metric: &dyn Metric, scores: &Scores, labels: &[usize]) -> Result<Interval> {
+        scores.check("bootstrap", labels)?;
+        self.interval(scores.rows(), |rows| metric.value(&scores.chosen(rows)?, &chosen(labels, rows)))
+    }
+
+    /// Compares two models by a metric of their scores of the same rows.
+    ///
+    /// # Errors
+    /// As [`Bootstrap::interval`].
+    pub fn compare_scores(
+        &self,
+        metric: &dyn Metric,
+        (first, second): (&Scores, &Scores),
+        labels: &[usize],
+    ) -> Result<Difference> {
+        first.check("bootstrap", labels)?;
+        second.check("bootstrap", labels)?;
+        let of =
+            |scores: &'_ Scores, rows: &[usize]| metric.value(&scores.chosen(rows)?, &chosen(labels, rows));
+        self.compare(labels.len(), |rows| of(first, rows), |rows| of(second, rows))
     }
 
     /// Compares two systems on the same rows, both resampled alike.
@@ -169,6 +220,10 @@ impl Bootstrap {
         values.sort_by(f64::total_cmp);
         Ok(values)
     }
+}
+
+fn chosen(labels: &[usize], rows: &[usize]) -> Vec<usize> {
+    rows.iter().map(|&row| labels[row]).collect()
 }
 
 /// Between neighbours linearly, as in NumPy.

@@ -1,6 +1,9 @@
 //! Metrics of class scores against labels.
 
-use super::{Direction, Metric, Scores};
+use super::{
+    average_precision, roc_auc, roc_auc_multiclass, Average, Confusion, Direction, Disagreement, Metric,
+    Multiclass, Scores, Tallies,
+};
 use crate::error::{Error, Result};
 
 /// How often each class occurs.
@@ -66,6 +69,10 @@ impl Metric for TopK {
         Direction::HigherIsBetter
     }
 
+    fn range(&self) -> (f64, f64) {
+        (0.0, 1.0)
+    }
+
     fn value(&self, scores: &Scores, labels: &[usize]) -> Result<f64> {
         scores.check("top-k accuracy", labels)?;
         let hits = labels.iter().enumerate().filter(|&(i, &label)| scores.rank_of(i, label) < self.k).count();
@@ -73,83 +80,118 @@ impl Metric for TopK {
     }
 }
 
-/// Per class: how often it was right, predicted, and true.
-fn tally(op: &'static str, scores: &Scores, labels: &[usize]) -> Result<Vec<[f64; 3]>> {
-    scores.check(op, labels)?;
-    let mut tally = vec![[0.0; 3]; scores.classes()];
-    for (i, &label) in labels.iter().enumerate() {
-        let predicted = scores.argmax(i);
-        tally[predicted][1] += 1.0;
-        tally[label][2] += 1.0;
-        if predicted == label {
-            tally[label][0] += 1.0;
-        }
-    }
-    Ok(tally)
-}
-
-/// The mean of the classes' F1, in `[0, 1]`, over classes that occur or are predicted.
+/// A metric of class scores against labels that has no options; of equal scores the lower class is the predicted one.
+///
+/// What needs a positive class takes class 1. What is undefined for a batch is an error; where that comes from classes
+/// that a batch lacks, each constant says so.
 ///
 /// # Example
 /// Class 0: F1 = 2·1/(1+2) = 2/3; class 1: 2·1/(2+1) = 2/3; class 2 neither occurs nor is predicted.
 /// ```
-/// use reloss::metric::{MacroF1, Metric, Scores};
+/// use reloss::metric::{ClassMetric, Metric, Scores};
 /// let scores = Scores::new(vec![1., 0., 0., 0., 1., 0., 0., 1., 0.], 3)?;
-/// assert!((MacroF1.value(&scores, &[0, 0, 1])? - 2.0 / 3.0).abs() < 1e-15);
+/// assert!((ClassMetric::MACRO_F1.value(&scores, &[0, 0, 1])? - 2.0 / 3.0).abs() < 1e-15);
+/// // Recall of the classes that occur: 1/2 and 1.
+/// assert_eq!(ClassMetric::BALANCED_ACCURACY.value(&scores, &[0, 0, 1])?, 0.75);
 /// # Ok::<(), reloss::Error>(())
 /// ```
-///
-/// # Reference
-/// scikit-learn's `f1_score(average="macro")`, whose labels are those that occur in either list.
 #[derive(Debug, Clone, Copy)]
-pub struct MacroF1;
-
-impl Metric for MacroF1 {
-    fn name(&self) -> &str {
-        "macro-F1"
-    }
-
-    fn direction(&self) -> Direction {
-        Direction::HigherIsBetter
-    }
-
-    fn value(&self, scores: &Scores, labels: &[usize]) -> Result<f64> {
-        let tally = tally("macro-F1", scores, labels)?;
-        let present: Vec<_> = tally.iter().filter(|[_, predicted, truth]| predicted + truth > 0.0).collect();
-        let sum: f64 =
-            present.iter().map(|[right, predicted, truth]| 2.0 * right / (predicted + truth)).sum();
-        Ok(sum / present.len() as f64)
-    }
+pub struct ClassMetric {
+    name: &'static str,
+    direction: Direction,
+    range: (f64, f64),
+    of: fn(&Scores, &[usize]) -> Result<f64>,
 }
 
-/// The mean of the classes' recall, in `[0, 1]`, over classes that occur.
-///
-/// # Example
-/// ```
-/// use reloss::metric::{BalancedAccuracy, Metric, Scores};
-/// let scores = Scores::new(vec![1., 0., 1., 0., 0., 1.], 2)?;
-/// assert_eq!(BalancedAccuracy.value(&scores, &[0, 1, 1])?, 0.75);
-/// # Ok::<(), reloss::Error>(())
-/// ```
-///
-/// # Reference
-/// scikit-learn's `balanced_accuracy_score`.
-#[derive(Debug, Clone, Copy)]
-pub struct BalancedAccuracy;
+impl ClassMetric {
+    const fn share(name: &'static str, of: fn(&Scores, &[usize]) -> Result<f64>) -> Self {
+        Self { name, direction: Direction::HigherIsBetter, range: (0.0, 1.0), of }
+    }
 
-impl Metric for BalancedAccuracy {
+    /// The misclassification rate, in \[0, 1\]; lower is better.
+    pub const ERROR_RATE: Self = Self {
+        direction: Direction::LowerIsBetter,
+        ..Self::share("error rate", |s, l| Ok(Tallies::of_scores(s, l)?.error_rate()))
+    };
+    /// [`Tallies::balanced_accuracy`], in \[0, 1\]; higher is better.
+    pub const BALANCED_ACCURACY: Self =
+        Self::share("balanced accuracy", |s, l| Tallies::of_scores(s, l)?.balanced_accuracy());
+    /// [`Tallies::g_mean`], in \[0, 1\]; higher is better.
+    pub const G_MEAN: Self = Self::share("G-mean", |s, l| Tallies::of_scores(s, l)?.g_mean());
+    /// [`Tallies::precision`] of class 1, in \[0, 1\]; higher is better; undefined where it is never predicted.
+    pub const PRECISION: Self =
+        Self::share("precision", |s, l| Tallies::of_scores(s, l)?.precision(Average::Of(1)));
+    /// [`Tallies::recall`] of class 1, in \[0, 1\]; higher is better; undefined where it never occurs.
+    pub const RECALL: Self = Self::share("recall", |s, l| Tallies::of_scores(s, l)?.recall(Average::Of(1)));
+    /// F1 of class 1, in \[0, 1\]; higher is better; undefined where it neither occurs nor is predicted.
+    pub const F1: Self = Self::share("F1", |s, l| Tallies::of_scores(s, l)?.f_beta(1.0, Average::Of(1)));
+    /// The mean of the F1 of the classes that occur or are predicted, in \[0, 1\]; higher is better.
+    pub const MACRO_F1: Self =
+        Self::share("macro-F1", |s, l| Tallies::of_scores(s, l)?.f_beta(1.0, Average::Macro));
+    /// The mean of the classes' F1 weighted by how often they occur, in \[0, 1\]; higher is better.
+    pub const WEIGHTED_F1: Self =
+        Self::share("weighted F1", |s, l| Tallies::of_scores(s, l)?.f_beta(1.0, Average::Weighted));
+    /// [`Tallies::jaccard`] of class 1, in \[0, 1\]; higher is better; undefined where it neither occurs nor is
+    /// predicted.
+    pub const JACCARD: Self =
+        Self::share("Jaccard index", |s, l| Tallies::of_scores(s, l)?.jaccard(Average::Of(1)));
+    /// [`Tallies::jaccard`] averaged over the classes that occur or are predicted, in \[0, 1\]; higher is better.
+    pub const MACRO_JACCARD: Self =
+        Self::share("macro Jaccard index", |s, l| Tallies::of_scores(s, l)?.jaccard(Average::Macro));
+    /// [`Tallies::matthews`], in \[-1, 1\]; higher is better; undefined where truth or predictions are of one class.
+    pub const MATTHEWS: Self = Self {
+        range: (-1.0, 1.0),
+        ..Self::share("Matthews' correlation", |s, l| Tallies::of_scores(s, l)?.matthews())
+    };
+    /// [`Confusion::kappa`] with all disagreements alike, in \[-1, 1\]; higher is better; undefined where truth and
+    /// predictions are of one class.
+    pub const KAPPA: Self = Self {
+        range: (-1.0, 1.0),
+        ..Self::share("Cohen's kappa", |s, l| Confusion::of_scores(s, l)?.kappa(Disagreement::Plain))
+    };
+    /// [`roc_auc`] by the score of class 1 less that of class 0; of more classes each against the rest by its own
+    /// score, averaged. In \[0, 1\]; higher is better; undefined where a class does not occur.
+    pub const ROC_AUC: Self = Self::share("ROC-AUC", |s, l| match s.classes() {
+        2 => {
+            s.check("ROC-AUC", l)?;
+            let (margins, positive) = margins(s, l);
+            roc_auc(&margins, &positive)
+        }
+        _ => roc_auc_multiclass(s, l, Multiclass::OneVsRest, Average::Macro),
+    });
+    /// [`average_precision`] of class 1 of two, by its score less that of class 0, in \[0, 1\]; higher is better;
+    /// undefined where class 1 does not occur.
+    pub const AVERAGE_PRECISION: Self = Self::share("average precision", |s, l| {
+        s.check("average precision", l)?;
+        if s.classes() != 2 {
+            return Err(Error::shape("average precision", "two classes", s.classes()));
+        }
+        let (margins, positive) = margins(s, l);
+        average_precision(&margins, &positive)
+    });
+}
+
+/// The score of class 1 less that of class 0, and whether the label is 1.
+fn margins(scores: &Scores, labels: &[usize]) -> (Vec<f64>, Vec<bool>) {
+    let margin = |pair: &[f32]| f64::from(pair[1]) - f64::from(pair[0]);
+    let margins = scores.values().chunks_exact(2).map(margin).collect();
+    (margins, labels.iter().map(|&label| label == 1).collect())
+}
+
+impl Metric for ClassMetric {
     fn name(&self) -> &str {
-        "balanced accuracy"
+        self.name
     }
 
     fn direction(&self) -> Direction {
-        Direction::HigherIsBetter
+        self.direction
+    }
+
+    fn range(&self) -> (f64, f64) {
+        self.range
     }
 
     fn value(&self, scores: &Scores, labels: &[usize]) -> Result<f64> {
-        let tally = tally("balanced accuracy", scores, labels)?;
-        let present: Vec<_> = tally.iter().filter(|[_, _, truth]| *truth > 0.0).collect();
-        let sum: f64 = present.iter().map(|[right, _, truth]| right / truth).sum();
-        Ok(sum / present.len() as f64)
+        (self.of)(scores, labels)
     }
 }

@@ -1,81 +1,11 @@
 //! Object keypoint similarity and the average precision made of it, as the COCO evaluator computes them.
 
-use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
-use serde::Deserialize;
 
+use crate::data::{Annotation, Detection};
 use crate::error::{Error, Result};
-use crate::files;
-
-/// An annotated instance of a COCO keypoint file.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Annotation {
-    /// Its number, unique in the file.
-    pub id: u64,
-    /// Its image.
-    pub image_id: u64,
-    /// Its category.
-    #[serde(default)]
-    pub category_id: u64,
-    /// Pixels it covers.
-    pub area: f64,
-    /// Left, top, width, height.
-    pub bbox: [f64; 4],
-    /// 1 for a crowd, which does not count.
-    #[serde(default)]
-    pub iscrowd: u8,
-    /// How many keypoints are annotated; without any it does not count.
-    pub num_keypoints: usize,
-    /// x, y and visibility (0: not annotated) of each keypoint in turn.
-    pub keypoints: Vec<f64>,
-}
-
-/// A detected instance of a COCO result file.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Detection {
-    /// Its image.
-    pub image_id: u64,
-    /// Its category.
-    #[serde(default)]
-    pub category_id: u64,
-    /// How sure the detector is.
-    pub score: f64,
-    /// x, y and a number that does not count of each keypoint in turn.
-    pub keypoints: Vec<f64>,
-}
-
-#[derive(Deserialize)]
-struct File {
-    annotations: Vec<Annotation>,
-}
-
-/// The annotations of a COCO keypoint file.
-///
-/// # Errors
-/// [`Error::Io`] for a missing file, [`Error::Data`] with line and reason for malformed JSON, missing fields or an id
-/// that occurs twice.
-pub fn coco_annotations(path: &Path) -> Result<Vec<Annotation>> {
-    let file: File = parse(path)?;
-    let mut seen = HashSet::new();
-    match file.annotations.iter().find(|annotation| !seen.insert(annotation.id)) {
-        Some(twice) => Err(Error::data(path, None, format!("annotation {} occurs twice", twice.id))),
-        None => Ok(file.annotations),
-    }
-}
-
-/// The detections of a COCO result file.
-///
-/// # Errors
-/// [`Error::Io`] for a missing file, [`Error::Data`] with line and reason for malformed JSON or missing fields.
-pub fn coco_detections(path: &Path) -> Result<Vec<Detection>> {
-    parse(path)
-}
-
-fn parse<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
-    serde_json::from_slice(&files::read(path)?).map_err(|e| Error::data(path, Some(e.line()), e))
-}
 
 /// The spread of each keypoint's annotations, in square roots of the area.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,12 +60,23 @@ struct Image<'a> {
     similarities: Vec<Vec<f64>>,
 }
 
-/// What became of the detections of one image at one threshold, and how many annotations count.
+/// What became of the detections of one image of one category at every threshold, and how many annotations count.
+#[derive(Debug, Clone)]
 struct Matched {
     scores: Vec<f64>,
     /// Of every threshold and detection: matched, and left out.
     outcomes: Vec<Vec<(bool, bool)>>,
     counting: usize,
+}
+
+/// The images of one category, by image: of all, of medium and of large instances; none where there is nothing.
+type Category = Vec<Option<[Matched; 3]>>;
+
+/// Detections matched with annotations, image by image: what average precision over any of the images needs.
+#[derive(Debug, Clone)]
+pub struct KeypointMatches {
+    categories: Vec<Category>,
+    images: usize,
 }
 
 impl Oks {
@@ -150,7 +91,8 @@ impl Oks {
     ///
     /// # Example
     /// ```
-    /// use reloss::metric::{Annotation, Oks};
+    /// use reloss::data::Annotation;
+    /// use reloss::metric::Oks;
     /// let annotation = Annotation {
     ///     id: 1, image_id: 1, category_id: 1, area: 100.0, bbox: [0.0, 0.0, 10.0, 10.0], iscrowd: 0, num_keypoints: 1,
     ///     keypoints: vec![5.0, 5.0, 2.0],
@@ -209,7 +151,8 @@ impl Oks {
     ///
     /// # Example
     /// ```
-    /// use reloss::metric::{Annotation, Detection, Oks};
+    /// use reloss::data::{Annotation, Detection};
+    /// use reloss::metric::Oks;
     /// let annotation = Annotation {
     ///     id: 1, image_id: 1, category_id: 1, area: 2000.0, bbox: [0.0, 0.0, 40.0, 50.0], iscrowd: 0, num_keypoints: 1,
     ///     keypoints: vec![5.0, 5.0, 2.0],
@@ -227,19 +170,83 @@ impl Oks {
         annotations: &[Annotation],
         detections: &[Detection],
     ) -> Result<KeypointAp> {
+        let matches = self.matches(annotations, detections)?;
+        matches.average_precision(&(0..matches.images).collect::<Vec<_>>())
+    }
+
+    /// Detections matched with annotations, for [`KeypointMatches::average_precision`] over some of the images.
+    ///
+    /// # Errors
+    /// As [`Oks::average_precision`].
+    pub fn matches(&self, annotations: &[Annotation], detections: &[Detection]) -> Result<KeypointMatches> {
         for annotation in annotations {
-            self.check("keypoint AP", &annotation.keypoints)?;
+            let checked = self.check("keypoint AP", &annotation.keypoints);
+            checked.map_err(|error| error.at(format!("annotation {}", annotation.id)))?;
         }
-        for detection in detections {
-            self.check("keypoint AP", &detection.keypoints)?;
+        for (i, detection) in detections.iter().enumerate() {
+            let checked = self.check("keypoint AP", &detection.keypoints);
+            checked.map_err(|error| error.at(format!("detection {i} (image {})", detection.image_id)))?;
         }
         let scores: Vec<f64> = detections.iter().map(|detection| detection.score).collect();
         crate::error::check_finite("keypoint AP", &scores)?;
-        let categories = self.images(annotations, detections);
-        let of = |area: [f64; 2]| -> Vec<(Vec<f64>, Vec<f64>)> {
-            categories.iter().filter_map(|images| accumulate(images, area)).collect()
+        Ok(self.matched(annotations, detections))
+    }
+
+    /// The matches of every annotated category.
+    fn matched(&self, annotations: &[Annotation], detections: &[Detection]) -> KeypointMatches {
+        type Found<'a> = BTreeMap<u64, (Vec<&'a Annotation>, Vec<&'a Detection>)>;
+        let mut found: BTreeMap<u64, Found> = BTreeMap::new();
+        for annotation in annotations {
+            let images = found.entry(annotation.category_id).or_default();
+            images.entry(annotation.image_id).or_default().0.push(annotation);
+        }
+        for detection in detections {
+            if let Some(images) = found.get_mut(&detection.category_id) {
+                images.entry(detection.image_id).or_default().1.push(detection);
+            }
+        }
+        let ids: BTreeSet<u64> = found.values().flat_map(|images| images.keys().copied()).collect();
+        let ids: Vec<u64> = ids.into_iter().collect();
+        let category = |images: Found| -> Category {
+            let matched = |id: &u64| {
+                let (annotations, mut detections) = images.get(id)?.clone();
+                detections.sort_by(|a, b| b.score.total_cmp(&a.score));
+                detections.truncate(MOST);
+                let similar =
+                    |d: &&Detection| annotations.iter().map(|a| self.value(&d.keypoints, a)).collect();
+                let similarities = detections.iter().map(similar).collect();
+                let image = Image { detections, annotations, similarities };
+                Some([ALL, MEDIUM, LARGE].map(|area| image.matched(area)))
+            };
+            ids.par_iter().map(matched).collect()
         };
-        let (all, medium, large) = (of(ALL), of(MEDIUM), of(LARGE));
+        KeypointMatches { categories: found.into_values().map(category).collect(), images: ids.len() }
+    }
+}
+
+impl KeypointMatches {
+    /// How many images have annotations or detections.
+    pub fn images(&self) -> usize {
+        self.images
+    }
+
+    /// Average precision and recall over these images, numbered from 0 by ascending id, repeats counting again: what
+    /// [`Bootstrap`](super::Bootstrap) resamples.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for an image that is not there.
+    pub fn average_precision(&self, images: &[usize]) -> Result<KeypointAp> {
+        if let Some(image) = images.iter().find(|&&image| image >= self.images) {
+            return Err(Error::shape("keypoint AP", format!("images below {}", self.images), image));
+        }
+        let of = |area: usize| -> Vec<(Vec<f64>, Vec<f64>)> {
+            let chosen = |category: &Category| -> Option<(Vec<f64>, Vec<f64>)> {
+                let matched = images.iter().filter_map(|&image| category[image].as_ref());
+                accumulate(&matched.map(|areas| &areas[area]).collect::<Vec<_>>())
+            };
+            self.categories.iter().filter_map(chosen).collect()
+        };
+        let (all, medium, large) = (of(0), of(1), of(2));
         let mean = |curves: &[(Vec<f64>, Vec<f64>)], from: usize, to: usize| {
             let sums = curves.iter().map(|(precisions, _)| precisions[from..to].iter().sum::<f64>());
             (!curves.is_empty()).then(|| sums.sum::<f64>() / (curves.len() * (to - from)) as f64)
@@ -254,32 +261,6 @@ impl Oks {
             ap_large: mean(&large, 0, THRESHOLDS),
             ar: (!all.is_empty()).then(|| recall / all.len() as f64),
         })
-    }
-
-    /// The images of every annotated category.
-    fn images<'a>(&self, annotations: &'a [Annotation], detections: &'a [Detection]) -> Vec<Vec<Image<'a>>> {
-        type Found<'a> = (Vec<&'a Annotation>, Vec<&'a Detection>);
-        let mut found: BTreeMap<u64, BTreeMap<u64, Found<'a>>> = BTreeMap::new();
-        for annotation in annotations {
-            let images = found.entry(annotation.category_id).or_default();
-            images.entry(annotation.image_id).or_default().0.push(annotation);
-        }
-        for detection in detections {
-            if let Some(images) = found.get_mut(&detection.category_id) {
-                images.entry(detection.image_id).or_default().1.push(detection);
-            }
-        }
-        let image = |(annotations, mut detections): Found<'a>| {
-            detections.sort_by(|a, b| b.score.total_cmp(&a.score));
-            detections.truncate(MOST);
-            let similar = |d: &&Detection| annotations.iter().map(|a| self.value(&d.keypoints, a)).collect();
-            let similarities = detections.iter().map(similar).collect();
-            Image { detections, annotations, similarities }
-        };
-        let images = |images: BTreeMap<u64, Found<'a>>| {
-            images.into_values().collect::<Vec<_>>().into_par_iter().map(image).collect()
-        };
-        found.into_values().map(images).collect()
     }
 }
 
@@ -339,8 +320,7 @@ fn extent(keypoints: &[f64]) -> f64 {
 }
 
 /// Mean precision over the recalls, and the recall reached, of every threshold; none where no annotation counts.
-fn accumulate(images: &[Image], area: [f64; 2]) -> Option<(Vec<f64>, Vec<f64>)> {
-    let matched: Vec<Matched> = images.par_iter().map(|image| image.matched(area)).collect();
+fn accumulate(matched: &[&Matched]) -> Option<(Vec<f64>, Vec<f64>)> {
     let counting: usize = matched.iter().map(|image| image.counting).sum();
     if counting == 0 {
         return None;

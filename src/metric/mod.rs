@@ -4,17 +4,20 @@ mod bootstrap;
 mod classification;
 mod coco;
 mod confusion;
+mod heatmaps;
 mod pose;
 mod probability;
 mod retrieval;
 mod scores;
+mod tally;
 mod text;
 
 pub use bootstrap::{Bootstrap, Difference, Interval};
-pub use classification::{class_counts, BalancedAccuracy, MacroF1, TopK};
-pub use coco::{coco_annotations, coco_detections, Annotation, Detection, KeypointAp, Oks};
-pub use confusion::{Average, Confusion, Disagreement, Tally};
-pub use pose::{decode_heatmap, end_point_error, pck, pck_auc, Pck, Points};
+pub use classification::{class_counts, ClassMetric, TopK};
+pub use coco::{KeypointAp, KeypointMatches, Oks};
+pub use confusion::{Confusion, Disagreement};
+pub use heatmaps::{Decoding, Heatmaps};
+pub use pose::{end_point_error, pck, pck_auc, Pck, Points};
 pub use probability::{brier_score, calibration_error, log_loss};
 pub use retrieval::{
     average_precision, label_ranking_average_precision, mean_over_queries, precision_at_k,
@@ -22,10 +25,14 @@ pub use retrieval::{
     PrecisionRecall, TiedScores,
 };
 pub use scores::Scores;
+pub use tally::{Average, Tallies, Tally};
 pub use text::{
-    exact_match, normalized_answer, rouge_l, rouge_l_sum, rouge_n, token_f1, Bleu, BleuScore, Chrf, Rouge,
-    Smoothing, Tokenizer,
+    cmrc_exact_match, cmrc_f1, cmrc_tokens, dureader_rouge_l, exact_match, normalized_answer, rouge_l,
+    rouge_l_sum, rouge_n, token_f1, Bleu, BleuCounts, BleuScore, Chrf, ChrfCounts, Rouge, Smoothing,
+    Tokenizer,
 };
+
+use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 
@@ -58,12 +65,42 @@ pub trait Metric<Prediction: ?Sized = Scores, Target: ?Sized = [usize]>: Send + 
     /// Which values are better.
     fn direction(&self) -> Direction;
 
+    /// The lowest and the highest value it can have.
+    fn range(&self) -> (f64, f64);
+
     /// The metric of one batch.
     ///
     /// # Errors
     /// [`Error::Shape`] for targets that do not fit, [`Error::Undefined`] where the metric has no
     /// value.
     fn value(&self, prediction: &Prediction, target: &Target) -> Result<f64>;
+
+    /// The metric of each of many batches, in parallel.
+    ///
+    /// # Errors
+    /// [`Error::At`] the first batch that has an error, counted from 0.
+    ///
+    /// # Example
+    /// ```
+    /// use reloss::metric::{Metric, Scores, TopK};
+    /// let scores = Scores::new(vec![0.9, 0.1, 0.2, 0.8], 2)?;
+    /// assert_eq!(TopK::ACCURACY.values(&[(&scores, &[0, 1]), (&scores, &[0, 0])])?, [1.0, 0.5]);
+    /// let error = TopK::ACCURACY.values(&[(&scores, &[0, 1]), (&scores, &[7, 0])]).unwrap_err();
+    /// assert_eq!(error.to_string(), "batch 1: top-k accuracy: expected labels below 2, got 7 at row 0");
+    /// # Ok::<(), reloss::Error>(())
+    /// ```
+    fn values(&self, batches: &[(&Prediction, &Target)]) -> Result<Vec<f64>>
+    where
+        Prediction: Sync,
+        Target: Sync,
+    {
+        let one = |(i, (prediction, target)): (usize, &(&Prediction, &Target))| {
+            self.value(prediction, target).map_err(|error| error.at(format!("batch {i}")))
+        };
+        // All first, so that the error is that of the first batch, whatever the threads.
+        let all: Vec<Result<f64>> = batches.par_iter().enumerate().map(one).collect();
+        all.into_iter().collect()
+    }
 }
 
 /// A metric of your own: a plain function of scores and labels.
@@ -104,6 +141,11 @@ impl Metric for Custom {
 
     fn direction(&self) -> Direction {
         self.direction
+    }
+
+    /// Not known: without bounds.
+    fn range(&self) -> (f64, f64) {
+        (f64::NEG_INFINITY, f64::INFINITY)
     }
 
     fn value(&self, scores: &Scores, labels: &[usize]) -> Result<f64> {

@@ -50,6 +50,11 @@ impl Scores {
         &self.values[i * self.classes..(i + 1) * self.classes]
     }
 
+    /// These rows, repeats again.
+    pub(crate) fn chosen(&self, rows: &[usize]) -> Result<Self> {
+        Self::new(rows.iter().flat_map(|&row| self.row(row)).copied().collect(), self.classes)
+    }
+
     /// All scores, row-major.
     pub fn values(&self) -> &[f32] {
         &self.values

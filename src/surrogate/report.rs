@@ -6,7 +6,7 @@ use super::Surrogate;
 use crate::correlation::spearman;
 use crate::error::Result;
 use crate::loss::{value, CrossEntropy, Loss};
-use crate::metric::Metric;
+use crate::metric::{Bootstrap, Interval, Metric};
 use crate::ops::{host, matrix, mlp_frozen};
 use crate::sampler::Sample;
 
@@ -17,8 +17,9 @@ pub struct Agreement {
     pub loss: String,
     /// The loss of each sample.
     pub values: Vec<f64>,
-    /// Spearman correlation of the loss with the metric: −1 is perfect where higher is better.
-    pub spearman: f64,
+    /// Spearman correlation of the loss with the metric, and its 95 % interval over samples: −1 is perfect where higher
+    /// is better.
+    pub spearman: Interval,
 }
 
 /// The learned loss of a single row as a function of the label's probability p.
@@ -88,7 +89,11 @@ impl Learned {
             held_out.iter().map(|s| value(&original, &s.scores, &s.labels)).collect();
         let learned = sample_losses(self.loss.network(), &batch)?;
         let agreement = |loss: String, losses: Vec<f64>| -> Result<Agreement> {
-            Ok(Agreement { loss, spearman: spearman(&losses, &values)?, values: losses })
+            let of = |rows: &[usize]| {
+                let chosen = |all: &[f64]| rows.iter().map(|&row| all[row]).collect::<Vec<f64>>();
+                spearman(&chosen(&losses), &chosen(&values))
+            };
+            Ok(Agreement { loss, spearman: Bootstrap::default().interval(values.len(), of)?, values: losses })
         };
         let agreements =
             vec![agreement(original.name(), cross_entropy?)?, agreement(self.loss.name(), learned)?];

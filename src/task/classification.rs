@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::{Dataset, Splits};
 use crate::error::{Error, Result};
 use crate::loss::{CrossEntropy, Loss};
-use crate::metric::{Metric, Scores};
+use crate::metric::{Bootstrap, Interval, Metric, Scores};
 use crate::model::{Mlp, Model};
 use crate::ops::{host, matrix, scalar, Adam, Parameters};
 use crate::sampler::Store;
@@ -76,6 +76,14 @@ impl Outcome {
     /// What the metric has to say.
     pub fn test(&self, metric: &dyn Metric) -> Result<f64> {
         metric.value(&self.scores, &self.labels)
+    }
+
+    /// A metric of the test predictions with its 95 % interval over test rows.
+    ///
+    /// # Errors
+    /// As [`Bootstrap::interval`].
+    pub fn test_interval(&self, metric: &dyn Metric) -> Result<Interval> {
+        Bootstrap::default().of_scores(metric, &self.scores, &self.labels)
     }
 }
 

@@ -59,3 +59,46 @@ fn a_way_that_does_not_exist_is_named_beside_those_that_do() {
     let paths = [missing.to_str().unwrap(), out.to_str().unwrap()];
     assert!(refusal(&["sort-numbers", "--data", paths[0], "--out", paths[1]]).contains("train-images"));
 }
+
+#[test]
+fn files_are_scored_with_intervals() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_string()
+    };
+    let hypotheses = write("h", "the cat is on the mat\nno\n");
+    let references = write("r", "the cat is on the mat\nno\n");
+    let score = |arguments: &[&str]| {
+        let output = reloss(&[&["score"], arguments].concat());
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let table = score(&["translations", &hypotheses, &references, &references]);
+    assert!(table.contains("nrefs:2") && table.contains("100.00"), "{table}");
+    assert!(score(&["summaries", &hypotheses, &references]).contains("ROUGE-L"));
+    let gold = write(
+        "gold.json",
+        r#"{"data": [{"paragraphs": [{"context": "", "qas": [
+            {"id": "a", "question": "", "answers": [{"text": "right", "answer_start": 0}]},
+            {"id": "b", "question": "", "answers": [{"text": "wrong", "answer_start": 0}]}]}]}]}"#,
+    );
+    let answers = write("answers.json", r#"{"a": "Right.", "b": "no"}"#);
+    assert!(score(&["answers", &answers, &gold]).contains("50.00"));
+    assert!(score(&["answers", &answers, &gold, "--chinese"]).contains("DuReader"));
+    let annotations = write(
+        "annotations.json",
+        r#"{"annotations": [{"id": 1, "image_id": 1, "area": 2000, "bbox": [0, 0, 9, 9], "num_keypoints": 1,
+            "keypoints": [5, 5, 2]}]}"#,
+    );
+    let detections = write("detections.json", r#"[{"image_id": 1, "score": 1, "keypoints": [5, 5, 1]}]"#);
+    let table = score(&["keypoints", &detections, &annotations, "--sigmas", "0.1"]);
+    assert!(table.contains("AP medium") && !table.contains("AP large"), "{table}");
+    assert!(refusal(&["score", "keypoints", &detections, &annotations]).contains("annotation 1: "));
+
+    let unanswered = write("few.json", r#"{"a": "x"}"#);
+    assert!(refusal(&["score", "answers", &unanswered, &gold]).contains("question b"));
+    let shorter = write("short", "one\n");
+    assert!(refusal(&["score", "translations", &hypotheses, &shorter]).contains(&shorter));
+}

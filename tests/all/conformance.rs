@@ -7,11 +7,12 @@ use reloss::correlation::{
     kendall_tau_b, kendall_tau_c, pearson, pearson_gradient, somers_d, spearman, weighted_tau, Combine,
     WeightedTau,
 };
+use reloss::data::{Annotation, Detection};
 use reloss::metric::{
     average_precision, end_point_error, exact_match, label_ranking_average_precision, normalized_answer, pck,
-    precision_at_k, recall_at_k, roc_auc, rouge_l, rouge_l_sum, rouge_n, token_f1, Annotation, Average, Bleu,
-    BleuScore, Chrf, Confusion, Dcg, Detection, Disagreement, Gain, Metric, Oks, Rouge, Scores, Smoothing,
-    Tally, TiedScores, Tokenizer, TopK,
+    precision_at_k, recall_at_k, roc_auc, rouge_l, rouge_l_sum, rouge_n, token_f1, Average, Bleu, BleuScore,
+    Chrf, Confusion, Dcg, Disagreement, Gain, Metric, Oks, Rouge, Scores, Smoothing, Tallies, Tally,
+    TiedScores, Tokenizer, TopK,
 };
 use reloss::rank::{rank, Ties};
 use reloss::sort::{
@@ -101,12 +102,12 @@ fn evaluate(case: &Value) -> Outcome {
             let beta = number(params, "beta")?;
             averaged(params, inputs, |c, average| c.f_beta(beta, average))
         }
-        "precision" => averaged(params, inputs, Confusion::precision),
-        "recall" => averaged(params, inputs, Confusion::recall),
-        "jaccard" => averaged(params, inputs, Confusion::jaccard),
+        "precision" => averaged(params, inputs, Tallies::precision),
+        "recall" => averaged(params, inputs, Tallies::recall),
+        "jaccard" => averaged(params, inputs, Tallies::jaccard),
         "f1_multilabel" => multilabel_f1(inputs),
-        "balanced_accuracy" => show(confusion(inputs)?.balanced_accuracy()),
-        "matthews_corrcoef" => show(confusion(inputs)?.matthews()),
+        "balanced_accuracy" => show(confusion(inputs)?.tallies().balanced_accuracy()),
+        "matthews_corrcoef" => show(confusion(inputs)?.tallies().matthews()),
         "cohen_kappa" => show(confusion(inputs)?.kappa(Disagreement::Plain)),
         "top_k_accuracy" => top_k(params, inputs),
         "roc_auc" => show(roc_auc(&numbers(&inputs["y_score"]), &flags(&inputs["y_true"]))),
@@ -354,18 +355,18 @@ fn confusion(inputs: &Value) -> Result<Confusion, String> {
 fn averaged(
     params: &Value,
     inputs: &Value,
-    of: impl Fn(&Confusion, Average) -> reloss::Result<f64>,
+    of: impl Fn(&Tallies, Average) -> reloss::Result<f64>,
 ) -> Outcome {
-    let confusion = confusion(inputs)?;
+    let tallies = confusion(inputs)?.tallies();
     match params["average"].as_str() {
         None => {
-            let each = (0..confusion.classes()).map(|class| of(&confusion, Average::Of(class)));
+            let each = (0..tallies.each().len()).map(|class| of(&tallies, Average::Of(class)));
             show(each.collect::<reloss::Result<Vec<_>>>())
         }
-        Some("macro") => show(of(&confusion, Average::Macro)),
-        Some("micro") => show(of(&confusion, Average::Micro)),
-        Some("weighted") => show(of(&confusion, Average::Weighted)),
-        Some("binary") => show(of(&confusion, Average::Of(1))),
+        Some("macro") => show(of(&tallies, Average::Macro)),
+        Some("micro") => show(of(&tallies, Average::Micro)),
+        Some("weighted") => show(of(&tallies, Average::Weighted)),
+        Some("binary") => show(of(&tallies, Average::Of(1))),
         Some(other) => Err(format!("average {other}")),
     }
 }

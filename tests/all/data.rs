@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use reloss::data::{Dataset, Scaler, Split};
+use reloss::data::{lines, predicted_answers, questions, Dataset, Scaler, Split};
 use reloss::Error;
 
 fn idx(dimensions: &[u32], values: &[u8]) -> Vec<u8> {
@@ -172,4 +172,50 @@ fn bad_options_and_contents_are_typed() {
     ));
     let other = Dataset::new("o", vec![0.0; 4], 2, vec![0, 0], 1).unwrap();
     assert!(matches!(Scaler::fit(&data).apply(&other), Err(Error::Shape { .. })));
+}
+
+#[test]
+fn questions_are_read_and_damaged_files_are_refused_with_line_and_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("questions.json");
+    let write = |text: &str| std::fs::write(&path, text).unwrap();
+    let asked = |id: &str, answers: &str| {
+        format!("{{\"id\": \"{id}\", \"question\": \"?\", \"answers\": [{answers}]}}")
+    };
+    let file = |qas: &str| {
+        format!("{{\"data\": [{{\"paragraphs\": [\n{{\"context\": \"c\", \"qas\": [{qas}]}}]}}]}}")
+    };
+    let right = "{\"text\": \"战国\", \"answer_start\": 3}";
+    write(&file(&format!("{}, {}", asked("a", right), asked("b", right))));
+    let read = questions(&path).unwrap();
+    assert_eq!((read.len(), read[1].id.as_str(), &*read[1].context), (2, "b", "c"));
+    assert_eq!((read[0].answers[0].text.as_str(), read[0].answers[0].start), ("战国", 3));
+    for (qas, reason) in [
+        (format!("{}, {}", asked("a", right), asked("a", right)), "question a occurs twice"),
+        (asked("a", ""), "question a has no answer"),
+        (String::new(), "no questions"),
+    ] {
+        write(&file(&qas));
+        assert!(questions(&path).unwrap_err().to_string().contains(reason));
+    }
+    write(&file("{\"id\": \"a\"}"));
+    assert!(matches!(questions(&path), Err(Error::Data { line: Some(2), .. })));
+    std::fs::write(&path, b"{\"a\": \"\xff\"}").unwrap();
+    assert!(matches!(predicted_answers(&path), Err(Error::Data { line: Some(1), .. })));
+    write("{\"a\": \"x\", \"b\": \"y\"}");
+    assert_eq!(predicted_answers(&path).unwrap()["b"], "y");
+    write("{\"a\": \"x\",\n \"a\": \"y\"}");
+    let twice = predicted_answers(&path).unwrap_err();
+    assert!(matches!(&twice, Error::Data { line: Some(2), .. }) && twice.to_string().contains("question a"));
+}
+
+#[test]
+fn lines_are_read_and_bytes_that_are_no_text_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lines.txt");
+    std::fs::write(&path, "one\r\n\nthree").unwrap();
+    assert_eq!(lines(&path).unwrap(), ["one", "", "three"]);
+    std::fs::write(&path, b"one\ntwo\n\xc3(\n").unwrap();
+    assert!(matches!(lines(&path), Err(Error::Data { line: Some(3), .. })));
+    assert!(matches!(lines(&folder.path().join("none")), Err(Error::Io { .. })));
 }

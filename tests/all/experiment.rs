@@ -57,6 +57,10 @@ fn paired_differences_by_hand() {
     assert_close(&[Paired::new(&[0.1, 0.05, 0.2]).unwrap().p], &[0.25], 1e-12);
     assert_close(&[paired.p], &[0.5], 1e-12);
     assert_close(&[Paired::new(&[0.0; 3]).unwrap().p], &[1.0], 1e-12);
+    // Too few for an interval; of eight, resampled means: 0.5 ± about 1.96·0.5/√8.
+    assert_eq!(paired.interval, None);
+    let interval = Paired::new(&[0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0]).unwrap().interval.unwrap();
+    assert_close(&[interval.low, interval.value, interval.high], &[0.125, 0.5, 0.875], 1e-12);
     // 20 equal differences: z = √20.
     assert!(Paired::new(&[1.0; 20]).unwrap().p < 1e-5);
     assert!(matches!(Paired::new(&[]), Err(Error::Undefined { .. })));
@@ -66,7 +70,7 @@ fn paired_differences_by_hand() {
 #[test]
 fn the_summary_has_a_row_a_loss() {
     let table = results().summary("cross_entropy").unwrap();
-    assert_eq!(table.shape(), (2, 7));
+    assert_eq!(table.shape(), (2, 8));
     let text = format!("{table:?}");
     assert!(text.contains("30.00 ± 10.00") && text.contains("2/3"), "{text}");
 }

@@ -10,6 +10,7 @@ mod experiment;
 mod layering;
 mod methods;
 mod metric;
+mod metric_table;
 mod ops;
 mod soft_sort;
 mod sort;

@@ -1,5 +1,6 @@
 //! Metrics by hand, and samplers: coverage, stability of draws, bad input.
 
+use reloss::data::{coco_annotations, coco_detections};
 use reloss::metric::*;
 use reloss::sampler::{Coverage, Generator, Labels, Sampler, Source, Store};
 use reloss::Error;
@@ -20,9 +21,13 @@ fn classification_metrics_by_hand() {
     assert_close(&[TopK::new(2).unwrap().value(&scores(), &labels).unwrap()], &[0.75], 1e-15);
     assert_close(&[TopK::new(9).unwrap().value(&scores(), &labels).unwrap()], &[1.0], 1e-15);
     // F1: class 0: 2·1/(1+2), class 1: 2·1/(2+1), class 2: 0/(1+1).
-    assert_close(&[MacroF1.value(&scores(), &labels).unwrap()], &[(2.0 / 3.0 + 2.0 / 3.0) / 3.0], 1e-15);
+    assert_close(
+        &[ClassMetric::MACRO_F1.value(&scores(), &labels).unwrap()],
+        &[(2.0 / 3.0 + 2.0 / 3.0) / 3.0],
+        1e-15,
+    );
     // Recall: 1/2, 1, 0.
-    assert_close(&[BalancedAccuracy.value(&scores(), &labels).unwrap()], &[0.5], 1e-15);
+    assert_close(&[ClassMetric::BALANCED_ACCURACY.value(&scores(), &labels).unwrap()], &[0.5], 1e-15);
 }
 
 #[test]
@@ -41,8 +46,8 @@ fn out_of_bounds(scores: &Scores, labels: &[usize]) -> f64 {
 fn bad_batches_are_typed() {
     let metrics: [&dyn Metric; 4] = [
         &TopK::ACCURACY,
-        &MacroF1,
-        &BalancedAccuracy,
+        &ClassMetric::MACRO_F1,
+        &ClassMetric::BALANCED_ACCURACY,
         &Custom::new("first", Direction::LowerIsBetter, out_of_bounds),
     ];
     for metric in metrics {
@@ -76,7 +81,7 @@ fn relabelling_covers_the_metrics_range() {
         (Sampler::random(4), &TopK::ACCURACY),
         (Sampler::stored(store()), &TopK::ACCURACY),
         (Sampler::mixed(store(), 0.5), &TopK::ACCURACY),
-        (long_tail, &MacroF1),
+        (long_tail, &ClassMetric::MACRO_F1),
     ];
     for (sampler, metric) in cases {
         let coverage = Coverage::of(&sampler.draw(metric, 800, 1).unwrap()).unwrap();
@@ -162,20 +167,22 @@ fn samplers_refuse_what_cannot_be_drawn() {
 fn confusion_metrics_by_hand() {
     // Truth 0 0 0 0 1 1, taken for 0 0 0 1 1 0.
     let confusion = Confusion::new(&[0, 0, 0, 0, 1, 1], &[0, 0, 0, 1, 1, 0], 2).unwrap();
+    let tallies = confusion.tallies();
+    assert_eq!(tallies, Tallies::new(&[0, 0, 0, 0, 1, 1], &[0, 0, 0, 1, 1, 0], 2).unwrap());
     let close = |got: f64, want: f64| assert_close(&[got], &[want], 1e-15);
-    close(confusion.accuracy(), 4.0 / 6.0);
-    close(confusion.error_rate(), 2.0 / 6.0);
-    close(confusion.balanced_accuracy().unwrap(), (0.75 + 0.5) / 2.0);
-    close(confusion.g_mean().unwrap(), (0.75_f64 * 0.5).sqrt());
-    close(confusion.precision(Average::Of(0)).unwrap(), 0.75);
-    close(confusion.precision(Average::Macro).unwrap(), (0.75 + 0.5) / 2.0);
-    close(confusion.recall(Average::Weighted).unwrap(), (4.0 * 0.75 + 2.0 * 0.5) / 6.0);
-    close(confusion.f_beta(2.0, Average::Of(1)).unwrap(), 0.5);
-    close(confusion.jaccard(Average::Of(0)).unwrap(), 3.0 / 5.0);
-    close(confusion.jaccard(Average::Micro).unwrap(), 4.0 / 8.0);
+    close(tallies.accuracy(), 4.0 / 6.0);
+    close(tallies.error_rate(), 2.0 / 6.0);
+    close(tallies.balanced_accuracy().unwrap(), (0.75 + 0.5) / 2.0);
+    close(tallies.g_mean().unwrap(), (0.75_f64 * 0.5).sqrt());
+    close(tallies.precision(Average::Of(0)).unwrap(), 0.75);
+    close(tallies.precision(Average::Macro).unwrap(), (0.75 + 0.5) / 2.0);
+    close(tallies.recall(Average::Weighted).unwrap(), (4.0 * 0.75 + 2.0 * 0.5) / 6.0);
+    close(tallies.f_beta(2.0, Average::Of(1)).unwrap(), 0.5);
+    close(tallies.jaccard(Average::Of(0)).unwrap(), 3.0 / 5.0);
+    close(tallies.jaccard(Average::Micro).unwrap(), 4.0 / 8.0);
     // Margins 4, 2 and 4, 2: agreement 4/6, by chance (16 + 4)/36.
     close(confusion.kappa(Disagreement::Plain).unwrap(), (4.0 / 6.0 - 20.0 / 36.0) / (1.0 - 20.0 / 36.0));
-    close(confusion.matthews().unwrap(), (3.0 - 1.0) / 8.0);
+    close(tallies.matthews().unwrap(), (3.0 - 1.0) / 8.0);
     let distant = Confusion::new(&[0, 1, 2], &[2, 1, 0], 3).unwrap();
     // Disagreements 2 + 2 against 8 by chance over 3 rows, or squared 4 + 4 against 12 over 3.
     close(distant.kappa(Disagreement::Linear).unwrap(), 1.0 - 4.0 / (8.0 / 3.0));
@@ -186,7 +193,7 @@ fn confusion_metrics_by_hand() {
 
 #[test]
 fn confusion_metrics_without_a_value_are_errors() {
-    let never_predicted = Confusion::new(&[0, 1], &[0, 0], 3).unwrap();
+    let never_predicted = Tallies::new(&[0, 1], &[0, 0], 3).unwrap();
     let error = never_predicted.precision(Average::Macro).unwrap_err();
     assert!(error.to_string().contains("class 1"), "{error}");
     assert!(matches!(never_predicted.matthews(), Err(Error::Undefined { .. })));
@@ -204,6 +211,7 @@ fn confusion_metrics_without_a_value_are_errors() {
         [(vec![], vec![]), (vec![0], vec![0, 1]), (vec![0], vec![2]), (vec![5], vec![0])]
     {
         assert!(matches!(Confusion::new(&truth, &predicted, 2), Err(Error::Shape { .. })));
+        assert!(matches!(Tallies::new(&truth, &predicted, 2), Err(Error::Shape { .. })));
     }
     assert!(matches!(Tally::of_flags(&[true], &[]), Err(Error::Shape { .. })));
 }
@@ -407,13 +415,78 @@ fn pose_metrics_refuse_what_does_not_fit() {
         pck_auc(&[&two], &[&two], &[&both], &unit, 0),
         Err(Error::Parameter { name: "steps", .. })
     ));
-    for (heatmap, width) in [(vec![], 3), (vec![0.0; 4], 3), (vec![0.0; 4], 0)] {
-        assert!(matches!(decode_heatmap(&heatmap, width), Err(Error::Shape { .. })));
-    }
-    assert!(matches!(decode_heatmap(&[f32::NAN], 1), Err(Error::NotFinite { .. })));
+}
+
+fn decoded(values: Vec<f32>, height: usize, width: usize, decoding: Decoding) -> [f64; 2] {
+    Heatmaps::new(values, height, width).unwrap().decode(decoding).unwrap()[0].0
+}
+
+#[test]
+fn heatmaps_decode_to_the_tops_of_their_bumps() {
     // In a corner there is no neighbour to lean to; ties do not lean.
-    assert_eq!(decode_heatmap(&[2.0, 1.0, 1.0, 1.0], 2).unwrap(), ([0.0, 0.0], 2.0));
-    assert_eq!(decode_heatmap(&[1.0, 2.0, 1.0], 3).unwrap(), ([1.0, 0.0], 2.0));
+    assert_eq!(decoded(vec![2.0, 1.0, 1.0, 1.0], 2, 2, Decoding::Quarter), [0.0, 0.0]);
+    assert_eq!(decoded(vec![1.0, 2.0, 1.0], 1, 3, Decoding::Quarter), [1.0, 0.0]);
+    assert_eq!(decoded(vec![0.0, 2.0, 1.0], 1, 3, Decoding::Quarter), [1.25, 0.0]);
+    assert_eq!(decoded(vec![0.0, 2.0, 1.0], 3, 1, Decoding::Quarter), [0.0, 1.25]);
+    // A Gaussian blurred by a Gaussian is one of the same centre, whose logarithm is a parabola: DARK finds its top,
+    // but for what the kernel cuts off.
+    let bump = |x: f64, y: f64, sigma: f64| -> Vec<f32> {
+        let at = |i: usize| ((i % 48) as f64 - x).powi(2) + ((i / 48) as f64 - y).powi(2);
+        (0..64 * 48).map(|i| (-at(i) / (2.0 * sigma * sigma)).exp() as f32).collect()
+    };
+    for (x, y) in [(20.0, 30.0), (20.4, 30.3), (17.55, 12.9), (5.2, 58.8)] {
+        let [got_x, got_y] = decoded(bump(x, y, 2.0), 64, 48, Decoding::Dark(11));
+        assert!((got_x - x).abs() < 0.02 && (got_y - y).abs() < 0.02, "{got_x} {got_y} for {x} {y}");
+    }
+    // Too near the edge to step, and of constant or nowhere positive heatmaps: the largest pixel.
+    assert_eq!(decoded(bump(1.2, 30.3, 2.0), 64, 48, Decoding::Dark(11)), [1.0, 30.0]);
+    assert_eq!(decoded(vec![-1.0; 49], 7, 7, Decoding::Dark(3)), [0.0, 0.0]);
+    let mut low = vec![-2.0; 49];
+    low[24] = -1.0;
+    assert_eq!(decoded(low, 7, 7, Decoding::Dark(3)), [3.0, 3.0]);
+    // Several heatmaps decode each by itself.
+    let both = [bump(9.0, 8.0, 2.0), bump(30.0, 40.0, 2.0)].concat();
+    let points = Heatmaps::new(both, 64, 48).unwrap().decode(Decoding::Largest).unwrap();
+    assert_eq!(points, [([9.0, 8.0], 1.0), ([30.0, 40.0], 1.0)]);
+}
+
+#[test]
+fn heatmaps_that_do_not_fit_are_refused() {
+    for (values, height, width) in [(vec![], 1, 3), (vec![0.0; 4], 1, 3), (vec![0.0; 4], 0, 4)] {
+        assert!(matches!(Heatmaps::new(values, height, width), Err(Error::Shape { .. })));
+    }
+    assert!(matches!(Heatmaps::new(vec![0.0, f32::NAN], 1, 1), Err(Error::NotFinite { index: 1, .. })));
+    let four = Heatmaps::new(vec![0.0; 4], 1, 1).unwrap();
+    for width in [0, 1, 4] {
+        assert!(matches!(four.decode(Decoding::Dark(width)), Err(Error::Parameter { name: "width", .. })));
+    }
+    let two = Heatmaps::new(vec![0.0; 4], 1, 2).unwrap();
+    assert!(matches!(four.flip_test(&two, &[0], false), Err(Error::Shape { .. })));
+    assert!(matches!(four.flip_test(&four, &[0, 1, 2], false), Err(Error::Shape { .. })));
+    assert!(matches!(four.flip_test(&four, &[], false), Err(Error::Shape { .. })));
+    for partners in [[1, 1], [2, 0]] {
+        assert!(matches!(
+            four.flip_test(&four, &partners, false),
+            Err(Error::Parameter { name: "partners", .. })
+        ));
+    }
+}
+
+#[test]
+fn the_flip_test_of_a_mirrored_copy_is_the_heatmap_itself() {
+    let own = Heatmaps::new((0..24).map(|i| ((i * 7) % 11) as f32).collect(), 2, 3).unwrap();
+    // Two instances of two points that change places.
+    let mirrored: Vec<f32> = [1, 0, 3, 2]
+        .iter()
+        .flat_map(|map| own.values()[map * 6..][..6].chunks_exact(3))
+        .flat_map(|row| row.iter().rev().copied())
+        .collect();
+    let mirrored = Heatmaps::new(mirrored, 2, 3).unwrap();
+    assert_eq!(own.flip_test(&mirrored, &[1, 0], false).unwrap(), own);
+    // Shifted, every pixel but the first is the mean with the one to its left.
+    let shifted = own.flip_test(&mirrored, &[1, 0], true).unwrap();
+    let row = &own.values()[..3];
+    assert_eq!(shifted.values()[..3], [row[0], (row[1] + row[0]) / 2.0, (row[2] + row[1]) / 2.0]);
 }
 
 #[test]
@@ -455,4 +528,52 @@ fn keypoint_files_that_are_damaged_are_refused_with_their_line() {
     assert_eq!((nothing.ap, nothing.ar), (None, None));
     let missed = oks.average_precision(&annotations[..1], &[]).unwrap();
     assert_eq!((missed.ap, missed.ar), (Some(0.0), Some(0.0)));
+}
+
+#[test]
+fn chinese_answers_by_hand() {
+    // Marks go, so what they part is joined; Chinese characters are tokens, the rest is words.
+    let tokens = |text: &str| cmrc_tokens(text);
+    assert_eq!(tokens("《战国无双3》"), ["战", "国", "无", "双", "3"]);
+    assert_eq!(
+        tokens(" A-B公司，Mac OS X (10.5)! "),
+        ["ab", "公", "司", "mac", "os", "x", "(", "10.5", ")", "!"]
+    );
+    assert_eq!(
+        tokens("1,234 a,b, it's U.S. don't..."),
+        ["1,234", "a", ",", "b", ",", "it", "'s", "u.s.", "do", "n't", "..."]
+    );
+    assert_eq!(tokens("the end."), ["the", "end", "."]);
+    assert!(tokens("。，").is_empty() && tokens("").is_empty());
+    // In common 国无 of 3 and of 4 tokens; 战 and 国无 are not one run.
+    assert_close(&[cmrc_f1("国无人", &["战国无双"])], &[4.0 / 7.0], 1e-15);
+    assert_close(&[cmrc_f1("国无人", &["x", "战国无双", "人"])], &[4.0 / 7.0], 1e-15);
+    assert_eq!((cmrc_f1("", &["战"]), cmrc_f1("战", &[""]), cmrc_f1("战", &[])), (0.0, 0.0, 0.0));
+    assert!(cmrc_exact_match(" ABC。", &["x", "abc"]) && !cmrc_exact_match("a b", &["ab"]));
+    // Subsequence 战无 of 2 and of 4; the other reference has it whole: recall is its.
+    let rouge = dureader_rouge_l("战 无", &["战国无双", "战无人"]);
+    assert_close(&[rouge], &[2.44 * (2.0 / 3.0) / (2.0 / 3.0 + 1.44)], 1e-15);
+    assert_eq!((dureader_rouge_l("", &["战"]), dureader_rouge_l("人", &["战"])), (0.0, 0.0));
+    // Characters in common: 3, 2, 1, 0 of 4, 3, 2, 1, and no smoothing.
+    let bleu = |answer: &str| Bleu::DUREADER.corpus(&[answer], &[vec!["战国无双"]]).unwrap();
+    assert_eq!((bleu("战国无人").matches, bleu("战国无人").score), (vec![3, 2, 1, 0], 0.0));
+    assert_close(&[bleu("战 国无双").score], &[100.0], 1e-12);
+}
+
+#[test]
+fn counts_of_segments_add_up_to_the_corpus() {
+    let hypotheses = ["the cat sat", "a dog barked loudly at it", "no"];
+    let references = [vec!["the cat sat down", "a cat sat"], vec!["a dog barked at it"], vec!["yes"]];
+    let bleu = Bleu { smoothing: Smoothing::Floor(0.1), ..Bleu::default() };
+    let counts = bleu.counts(&hypotheses, &references).unwrap();
+    assert_eq!(counts.segments(), 3);
+    assert_eq!(counts.score(&[0, 1, 2]).unwrap(), bleu.corpus(&hypotheses, &references).unwrap());
+    let twice = bleu.corpus(&[hypotheses[1]; 2], &[references[1].clone(), references[1].clone()]).unwrap();
+    assert_eq!(counts.score(&[1, 1]).unwrap(), twice);
+    assert!(matches!(counts.score(&[3]), Err(Error::Shape { .. })));
+    assert!(matches!(counts.score(&[]), Err(Error::Shape { .. })));
+    let chrf = Chrf { word_order: 2, ..Chrf::default() };
+    let counts = chrf.counts(&hypotheses, &references).unwrap();
+    assert_eq!(counts.score(&[0, 1, 2]).unwrap(), chrf.corpus(&hypotheses, &references).unwrap());
+    assert!(matches!(counts.score(&[3]), Err(Error::Shape { .. })));
 }

@@ -6,10 +6,8 @@
 use std::hint::black_box;
 
 use criterion::Criterion;
-use reloss::metric::{
-    average_precision, roc_auc, rouge_l, rouge_n, Annotation, Bleu, Detection, Metric, Oks, Rouge, Scores,
-    TopK,
-};
+use reloss::data::{Annotation, Detection};
+use reloss::metric::{average_precision, roc_auc, rouge_l, rouge_n, Bleu, Metric, Oks, Rouge, Scores, TopK};
 
 #[path = "times.rs"]
 mod times;

@@ -54,7 +54,12 @@ pub fn exact_match(answer: &str, right: &[&str]) -> bool {
 /// As [`normalized_answer`].
 pub fn token_f1(answer: &str, right: &[&str]) -> f64 {
     let answer = normalized_answer(answer);
-    right.iter().map(|right| f1(&answer, &normalized_answer(right))).fold(0.0, f64::max)
+    best(right, |right| f1(&answer, &normalized_answer(right)))
+}
+
+/// The highest value of any right answer, 0 where there is none.
+pub(super) fn best(right: &[&str], value: impl Fn(&str) -> f64) -> f64 {
+    right.iter().map(|right| value(right)).fold(0.0, f64::max)
 }
 
 fn f1(answer: &str, right: &str) -> f64 {

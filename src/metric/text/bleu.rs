@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 
 use super::tokenize::words;
-use super::{check, Tokenizer};
+use super::{check, check_rows, Tokenizer};
 use crate::error::{Error, Result};
 
 /// What an order without matches counts as.
@@ -51,6 +51,18 @@ pub struct Bleu {
     pub effective_order: bool,
 }
 
+impl Bleu {
+    /// What DuReader's script reports as BLEU-4: of characters, not smoothed (but for 1e-9, which keeps its divisions
+    /// from 0). It reads answers of a question as its references.
+    pub const DUREADER: Self = Self {
+        tokenizer: Tokenizer::Character,
+        smoothing: Smoothing::None,
+        order: 4,
+        lowercase: false,
+        effective_order: false,
+    };
+}
+
 impl Default for Bleu {
     fn default() -> Self {
         Self {
@@ -82,16 +94,15 @@ pub struct BleuScore {
     pub reference_length: u64,
 }
 
-/// Counts that add up over segments.
-#[derive(Clone)]
-struct Statistics {
-    matches: Vec<u64>,
-    totals: Vec<u64>,
-    hypothesis_length: u64,
-    reference_length: u64,
+/// What BLEU counts in each segment, from which it follows for any of them: what [`Bootstrap`](super::Bootstrap) resamples.
+#[derive(Debug, Clone)]
+pub struct BleuCounts {
+    bleu: Bleu,
+    /// Of each segment its two lengths, then matches and totals of every order.
+    counts: Vec<u32>,
 }
 
-/// Segments counted by one thread at a time.
+/// Segments counted by one thread at a time, at least.
 const SHARE: usize = 64;
 
 impl Bleu {
@@ -101,33 +112,30 @@ impl Bleu {
     /// [`Error::Shape`] for no segments, lists of different lengths or a segment without references;
     /// [`Error::Parameter`] for options out of range.
     pub fn corpus(&self, hypotheses: &[&str], references: &[Vec<&str>]) -> Result<BleuScore> {
+        let counts = self.counts(hypotheses, references)?;
+        counts.score(&(0..counts.segments()).collect::<Vec<_>>())
+    }
+
+    /// The counts of every segment, in parallel.
+    ///
+    /// # Errors
+    /// As [`Bleu::corpus`].
+    ///
+    /// # Example
+    /// ```
+    /// use reloss::metric::{Bleu, Bootstrap};
+    /// let (hypotheses, references) = (["a b c d", "a b d c", "a b c"], vec![vec!["a b c d"]; 3]);
+    /// let counts = Bleu::default().counts(&hypotheses, &references)?;
+    /// let interval = Bootstrap::default().interval(counts.segments(), |rows| Ok(counts.score(rows)?.score))?;
+    /// assert!(interval.low < interval.value && interval.value < interval.high);
+    /// # Ok::<(), reloss::Error>(())
+    /// ```
+    pub fn counts(&self, hypotheses: &[&str], references: &[Vec<&str>]) -> Result<BleuCounts> {
         check("BLEU", hypotheses, references)?;
         self.check_options()?;
-        let empty = Statistics {
-            matches: vec![0; self.order],
-            totals: vec![0; self.order],
-            hypothesis_length: 0,
-            reference_length: 0,
-        };
-        let shares = hypotheses.par_chunks(SHARE).zip(references.par_chunks(SHARE));
-        let parts: Vec<Statistics> = shares
-            .map(|(hypotheses, references)| {
-                let mut sum = empty.clone();
-                let segments = hypotheses.iter().zip(references);
-                segments.for_each(|(hypothesis, references)| self.count(hypothesis, references, &mut sum));
-                sum
-            })
-            .collect();
-        let mut sum = empty;
-        for part in parts {
-            let add =
-                |to: &mut Vec<u64>, from: &[u64]| to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
-            add(&mut sum.matches, &part.matches);
-            add(&mut sum.totals, &part.totals);
-            sum.hypothesis_length += part.hypothesis_length;
-            sum.reference_length += part.reference_length;
-        }
-        Ok(self.score(sum))
+        let segments = hypotheses.par_iter().zip(references).with_min_len(SHARE);
+        let counts = segments.flat_map_iter(|(hypothesis, references)| self.count(hypothesis, references));
+        Ok(BleuCounts { bleu: *self, counts: counts.collect() })
     }
 
     /// The BLEU of one sentence, by effective order.
@@ -174,8 +182,8 @@ impl Bleu {
         }
     }
 
-    /// Adds one segment's counts.
-    fn count(&self, hypothesis: &str, references: &[&str], sum: &mut Statistics) {
+    /// One segment's counts.
+    fn count(&self, hypothesis: &str, references: &[&str]) -> Vec<u32> {
         let spaced = |line: &str| match self.lowercase {
             true => self.tokenizer.spaced(&line.to_lowercase()),
             false => self.tokenizer.spaced(line),
@@ -186,23 +194,26 @@ impl Bleu {
         let mut numbers: HashMap<&str, u32> = HashMap::new();
         let hypothesis_ids = identify(&hypothesis, &mut numbers);
         let reference_ids: Vec<Vec<u32>> = references.iter().map(|r| identify(r, &mut numbers)).collect();
-        for n in 1..=self.order {
-            let references: Vec<_> = reference_ids.iter().map(|ids| sorted_grams(ids, n)).collect();
-            for run in sorted_grams(&hypothesis_ids, n).chunk_by(|a, b| a == b) {
-                let most = references.iter().map(|grams| times(run[0], grams)).max().unwrap_or(0);
-                sum.matches[n - 1] += run.len().min(most) as u64;
-            }
-            sum.totals[n - 1] += (hypothesis_ids.len() + 1).saturating_sub(n) as u64;
-        }
         let length = hypothesis_ids.len();
         // The closest in length, of two the shorter.
         let closest = reference_ids.iter().map(Vec::len).min_by_key(|&l| (l.abs_diff(length), l));
-        sum.hypothesis_length += length as u64;
-        sum.reference_length += closest.unwrap_or(0) as u64;
+        let mut counts = vec![length as u32, closest.unwrap_or(0) as u32];
+        for n in 1..=self.order {
+            let references: Vec<_> = reference_ids.iter().map(|ids| sorted_grams(ids, n)).collect();
+            let hypothesis = sorted_grams(&hypothesis_ids, n);
+            let matches = hypothesis.chunk_by(|a, b| a == b).map(|run| {
+                let most = references.iter().map(|grams| times(run[0], grams)).max().unwrap_or(0);
+                run.len().min(most)
+            });
+            counts.extend([matches.sum::<usize>() as u32, hypothesis.len() as u32]);
+        }
+        counts
     }
 
-    fn score(&self, counts: Statistics) -> BleuScore {
-        let Statistics { matches, totals, hypothesis_length, reference_length } = counts;
+    fn score(&self, sum: &[u64]) -> BleuScore {
+        let (hypothesis_length, reference_length) = (sum[0], sum[1]);
+        let of_orders = |from: usize| sum[from..].iter().step_by(2).copied().collect::<Vec<u64>>();
+        let (matches, totals) = (of_orders(2), of_orders(3));
         let mut precisions = vec![0.0; self.order];
         let brevity_penalty = match (hypothesis_length, reference_length) {
             (0, _) => 0.0,
@@ -239,6 +250,31 @@ impl Bleu {
             score = brevity_penalty * (logs / orders as f64).exp();
         }
         BleuScore { score, matches, totals, precisions, brevity_penalty, hypothesis_length, reference_length }
+    }
+}
+
+impl BleuCounts {
+    /// How many segments were counted.
+    pub fn segments(&self) -> usize {
+        self.counts.len() / self.width()
+    }
+
+    fn width(&self) -> usize {
+        2 + 2 * self.bleu.order
+    }
+
+    /// The BLEU of these segments, from 0, repeats counting again.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for no segments or one that is not there.
+    pub fn score(&self, segments: &[usize]) -> Result<BleuScore> {
+        check_rows("BLEU", segments, self.segments())?;
+        let mut sum = vec![0_u64; self.width()];
+        for &segment in segments {
+            let counts = &self.counts[segment * self.width()..][..self.width()];
+            sum.iter_mut().zip(counts).for_each(|(sum, &count)| *sum += u64::from(count));
+        }
+        Ok(self.bleu.score(&sum))
     }
 }
 

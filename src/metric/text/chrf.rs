@@ -1,8 +1,10 @@
 //! chrF as sacrebleu computes it.
 
 use super::bleu::grams;
-use super::check;
 use super::tokenize::{is_space, words};
+use super::{check, check_rows};
+use rayon::prelude::*;
+
 use crate::error::{Error, Result};
 
 /// chrF: the F-score of character n-grams, and of word n-grams where asked for (chrF++ has two orders).
@@ -38,6 +40,13 @@ impl Default for Chrf {
     }
 }
 
+/// What chrF counts in each segment, from which it follows for any of them: what [`Bootstrap`](super::Bootstrap) resamples.
+#[derive(Debug, Clone)]
+pub struct ChrfCounts {
+    chrf: Chrf,
+    counts: Vec<Vec<Counts>>,
+}
+
 /// Of one order: n-grams in the hypothesis, in the reference, and in both.
 type Counts = [f64; 3];
 
@@ -51,6 +60,15 @@ impl Chrf {
     /// [`Error::Shape`] for no segments, lists of different lengths or a segment without references;
     /// [`Error::Parameter`] for options out of range.
     pub fn corpus(&self, hypotheses: &[&str], references: &[Vec<&str>]) -> Result<f64> {
+        let counts = self.counts(hypotheses, references)?;
+        counts.score(&(0..counts.segments()).collect::<Vec<_>>())
+    }
+
+    /// The counts of every segment, in parallel.
+    ///
+    /// # Errors
+    /// As [`Chrf::corpus`].
+    pub fn counts(&self, hypotheses: &[&str], references: &[Vec<&str>]) -> Result<ChrfCounts> {
         check("chrF", hypotheses, references)?;
         if !(1..=16).contains(&self.order) || self.word_order > 16 {
             let reason = format!("{} and {} are not in 1..=16 and 0..=16", self.order, self.word_order);
@@ -59,18 +77,15 @@ impl Chrf {
         if !(self.beta > 0.0 && self.beta.is_finite()) {
             return Err(Error::parameter("beta", format!("{} is not positive and finite", self.beta)));
         }
-        let mut sum = vec![[0.0; 3]; self.order + self.word_order];
-        for (hypothesis, references) in hypotheses.iter().zip(references) {
+        let best = |(hypothesis, references): (&&str, &Vec<&str>)| {
             let each = references.iter().map(|reference| self.count(hypothesis, reference));
             let scored = each.map(|counts| (self.score(&counts), counts));
             // The first of several that fit alike.
             let best = scored.reduce(|best, next| if next.0 > best.0 { next } else { best });
-            let Some((_, counts)) = best else { continue };
-            for (to, from) in sum.iter_mut().zip(counts) {
-                to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
-            }
-        }
-        Ok(self.score(&sum))
+            best.map(|(_, counts)| counts).unwrap_or_default()
+        };
+        let segments = hypotheses.par_iter().zip(references);
+        Ok(ChrfCounts { chrf: *self, counts: segments.map(best).collect() })
     }
 
     fn count(&self, hypothesis: &str, reference: &str) -> Vec<Counts> {
@@ -103,6 +118,28 @@ impl Chrf {
             true => 100.0 * f(precision / orders, recall / orders),
             false => 0.0,
         }
+    }
+}
+
+impl ChrfCounts {
+    /// How many segments were counted.
+    pub fn segments(&self) -> usize {
+        self.counts.len()
+    }
+
+    /// The chrF of these segments, from 0, repeats counting again.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for no segments or one that is not there.
+    pub fn score(&self, segments: &[usize]) -> Result<f64> {
+        check_rows("chrF", segments, self.segments())?;
+        let mut sum = vec![[0.0; 3]; self.chrf.order + self.chrf.word_order];
+        for &segment in segments {
+            for (to, from) in sum.iter_mut().zip(&self.counts[segment]) {
+                to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+            }
+        }
+        Ok(self.chrf.score(&sum))
     }
 }
 

@@ -2,14 +2,16 @@
 
 mod answers;
 mod bleu;
+mod chinese;
 mod chrf;
 mod rouge;
 mod stem;
 mod tokenize;
 
 pub use answers::{exact_match, normalized_answer, token_f1};
-pub use bleu::{Bleu, BleuScore, Smoothing};
-pub use chrf::Chrf;
+pub use bleu::{Bleu, BleuCounts, BleuScore, Smoothing};
+pub use chinese::{cmrc_exact_match, cmrc_f1, cmrc_tokens, dureader_rouge_l};
+pub use chrf::{Chrf, ChrfCounts};
 pub use rouge::{rouge_l, rouge_l_sum, rouge_n, Rouge};
 pub use tokenize::Tokenizer;
 
@@ -27,5 +29,14 @@ fn check(op: &'static str, hypotheses: &[&str], references: &[Vec<&str>]) -> Res
             Err(Error::shape(op, "one reference or more", format!("none for segment {segment}")))
         }
         None => Ok(()),
+    }
+}
+
+/// Refuses an empty choice of segments, and segments that are not there.
+fn check_rows(op: &'static str, segments: &[usize], count: usize) -> Result<()> {
+    match segments.iter().find(|&&segment| segment >= count) {
+        None if segments.is_empty() => Err(Error::shape(op, "one segment or more", 0)),
+        None => Ok(()),
+        Some(segment) => Err(Error::shape(op, format!("segments below {count}"), segment)),
     }
 }

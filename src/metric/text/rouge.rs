@@ -112,8 +112,14 @@ fn identified<T: Eq + Hash>(target: &[T], prediction: &[T]) -> [Vec<u32>; 2] {
 /// As [`rouge_n`].
 pub fn rouge_l<T: Eq + Hash>(target: &[T], prediction: &[T]) -> Rouge {
     let [target, prediction] = identified(target, prediction);
+    let common = common_subsequence(&target, &prediction);
+    Rouge::new(common as f64, prediction.len() as f64, target.len() as f64)
+}
+
+/// The length of the longest common subsequence.
+pub(super) fn common_subsequence<T: Eq>(target: &[T], prediction: &[T]) -> usize {
     let mut lengths = vec![0_u32; prediction.len() + 1];
-    for t in &target {
+    for t in target {
         let mut diagonal = 0;
         for (j, p) in prediction.iter().enumerate() {
             let above = lengths[j + 1];
@@ -121,7 +127,7 @@ pub fn rouge_l<T: Eq + Hash>(target: &[T], prediction: &[T]) -> Rouge {
             diagonal = above;
         }
     }
-    Rouge::new(f64::from(lengths[prediction.len()]), prediction.len() as f64, target.len() as f64)
+    lengths[prediction.len()] as usize
 }
 
 /// ROUGE-Lsum: of every sentence of the target, what its longest common subsequences with the prediction's sentences
