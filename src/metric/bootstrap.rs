@@ -98,7 +98,7 @@ impl Bootstrap {
     /// let scores = Scores::new([0.9, 0.1].repeat(100), 2)?;
     /// let labels: Vec<usize> = (0..100).map(|i| usize::from(i % 4 == 0)).collect();
     /// let interval = Bootstrap::default().of_scores(&TopK::ACCURACY, &scores, &labels)?;
-    /// assert_eq!(format!("{interval:.2}"), "0.75 [0.66, 0.83]");
+    /// assert_eq!(format!("{interval:.2}"), "0.75 [0.67, 0.84]");
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn of_scores(&self, metric: &dyn Metric, scores: &Scores, labels: &[usize]) -> Result<Interval> {

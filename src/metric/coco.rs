@@ -80,7 +80,7 @@ pub struct KeypointMatches {
 }
 
 impl Oks {
-    /// The similarity of keypoints to an annotation, in \[0, 1\].
+    /// The similarity of keypoints to an annotation, in \[0, 1\]; higher is better.
     ///
     /// Over the annotated keypoints the mean of exp(−d²/(2·area·(2σ)²)); where none is annotated, distances count
     /// from the box, doubled to all sides.
@@ -144,7 +144,7 @@ impl Oks {
         sum / count
     }
 
-    /// Average precision and recall of detections.
+    /// Average precision and recall of detections, in \[0, 1\]; higher is better.
     ///
     /// # Errors
     /// As [`Oks::similarity`], and [`Error::NotFinite`] for a score that is not finite.
@@ -231,7 +231,7 @@ impl KeypointMatches {
     }
 
     /// Average precision and recall over these images, numbered from 0 by ascending id, repeats counting again: what
-    /// [`Bootstrap`](super::Bootstrap) resamples.
+    /// [`Bootstrap`](crate::metric::Bootstrap) resamples.
     ///
     /// # Errors
     /// [`Error::Shape`] for an image that is not there.

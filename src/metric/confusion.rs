@@ -36,7 +36,7 @@ impl Confusion {
     /// Of true and predicted labels, from 0.
     ///
     /// # Errors
-    /// [`Error::Shape`] for lists of different lengths, empty ones, or a label that is not below `classes`.
+    /// [`Error::Shape`](crate::Error::Shape) for lists of different lengths, empty ones, or a label that is not below `classes`.
     pub fn new(truth: &[usize], predicted: &[usize], classes: usize) -> Result<Self> {
         check_labels("confusion matrix", truth, predicted, classes)?;
         let mut counts = vec![0; classes * classes];
@@ -81,10 +81,10 @@ impl Confusion {
         Tallies::of_each((0..self.classes).map(tally).collect())
     }
 
-    /// Cohen's κ, the agreement beyond chance; at most 1.
+    /// Cohen's κ, the agreement beyond chance, at most 1; higher is better.
     ///
     /// # Errors
-    /// [`Error::Undefined`] where truth and predictions are of one class only.
+    /// [`Error::Undefined`](crate::Error::Undefined) where truth and predictions are of one class only.
     ///
     /// # Example
     /// ```

@@ -44,7 +44,8 @@ impl Pck {
     }
 }
 
-/// PCK: how often a keypoint lies closer to its target than `threshold`, in units of each instance's normalizer.
+/// PCK: how often a keypoint lies closer to its target than `threshold`, in units of each instance's normalizer; in
+/// \[0, 1\], higher is better.
 ///
 /// The normalizer is a width and a height (twice the same number for one unit): the box for PCK, the head's size for
 /// PCKh. Instances whose normalizer has a 0 do not count, nor do keypoints that `mask` leaves out.
@@ -109,7 +110,8 @@ fn distances(
     Ok(each)
 }
 
-/// The area under the curve of [`pck`]'s mean over `steps` thresholds k/steps, k from 0; in \[0, 1\].
+/// The area under the curve of [`pck`]'s mean over `steps` thresholds k/steps, k from 0; in \[0, 1\],
+/// higher is better.
 ///
 /// # Errors
 /// As [`pck`]; also [`Error::Parameter`] for no steps and [`Error::Undefined`] where no keypoint is visible.
@@ -149,7 +151,7 @@ pub fn pck_auc(
     Ok((0..steps).map(at).sum::<f64>() / steps as f64)
 }
 
-/// The mean distance of the visible keypoints from their targets, in pixels.
+/// The mean distance of the visible keypoints from their targets, in pixels; lower is better.
 ///
 /// # Errors
 /// [`Error::Shape`] for lists that do not fit, [`Error::NotFinite`] for NaN or infinite coordinates,

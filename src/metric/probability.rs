@@ -20,7 +20,7 @@ fn check(op: &'static str, p: &[f64], classes: usize, labels: &[usize]) -> Resul
     }
 }
 
-/// The mean of −ln p of the true class.
+/// The mean of −ln p of the true class, 0 or more; lower is better.
 ///
 /// # Shapes
 /// `p`: (rows, classes), row-major.
@@ -45,7 +45,7 @@ pub fn log_loss(p: &[f64], classes: usize, labels: &[usize]) -> Result<f64> {
     }
 }
 
-/// The Brier score: the mean squared distance of the distributions from the truth, in \[0, 2\].
+/// The Brier score: the mean squared distance of the distributions from the truth, in \[0, 2\]; lower is better.
 ///
 /// Of all classes, as Brier defined it: for two classes, twice what scikit-learn's binary form gives.
 ///
@@ -70,7 +70,8 @@ pub fn brier_score(p: &[f64], classes: usize, labels: &[usize]) -> Result<f64> {
     Ok(sum / labels.len() as f64)
 }
 
-/// The expected calibration error: the mean distance of confidence and accuracy over `bins` equal bins, in \[0, 1\].
+/// The expected calibration error: the mean distance of confidence and accuracy over `bins` equal bins, in \[0, 1\];
+/// lower is better.
 ///
 /// A row's confidence is its largest probability; bins are open below and closed above.
 ///

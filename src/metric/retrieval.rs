@@ -23,7 +23,8 @@ fn both(metric: &str, relevant: &[bool]) -> Result<(f64, f64)> {
     }
 }
 
-/// The area under the ROC curve: how often a relevant one scores higher than another, ties counting one half.
+/// The area under the ROC curve: how often a relevant one scores higher than another, ties counting one half; in
+/// \[0, 1\], higher is better.
 ///
 /// # Errors
 /// [`Error::Shape`] for lists of different lengths or empty ones, [`Error::NotFinite`] for NaN or infinite scores,
@@ -57,7 +58,7 @@ pub enum Multiclass {
     OneVsOne,
 }
 
-/// [`roc_auc`] of several classes: by a class's scores, averaged over classes or pairs.
+/// [`roc_auc`] of several classes: by a class's scores, averaged over classes or pairs; in \[0, 1\], higher is better.
 ///
 /// `Macro` weighs all alike; `Weighted` by how often a class, or either of a pair, occurs. Classes that never occur
 /// are an error: their curve is undefined.
@@ -164,7 +165,8 @@ pub fn precision_recall_curve(scores: &[f64], relevant: &[bool]) -> Result<Vec<P
     Ok(points.collect())
 }
 
-/// Average precision: precision summed over the steps of recall, ties taken together, nothing interpolated.
+/// Average precision: precision summed over the steps of recall, ties taken together, nothing interpolated;
+/// in (0, 1\], higher is better.
 ///
 /// # Errors
 /// As [`precision_recall_curve`].
@@ -196,7 +198,7 @@ fn hits_at(op: &'static str, scores: &[f64], relevant: &[bool], k: usize) -> Res
     Ok(descending(scores)[..k].iter().filter(|&&i| relevant[i]).count() as f64)
 }
 
-/// The share of the k highest scores that is relevant; ties stand in order of appearance.
+/// The share of the k highest scores that is relevant, in \[0, 1\]; higher is better; ties stand in order of appearance.
 ///
 /// # Errors
 /// As [`roc_auc`]; also [`Error::Parameter`] for a k that is not in 1..=n. That nothing is relevant is no error: 0.
@@ -213,7 +215,8 @@ pub fn precision_at_k(scores: &[f64], relevant: &[bool], k: usize) -> Result<f64
     Ok(hits_at("precision at k", scores, relevant, k)? / k as f64)
 }
 
-/// The share of the relevant among the k highest scores; ties stand in order of appearance.
+/// The share of the relevant among the k highest scores, in \[0, 1\]; higher is better; ties stand in order of
+/// appearance.
 ///
 /// # Errors
 /// As [`precision_at_k`]; also [`Error::Undefined`] where nothing is relevant.
@@ -225,7 +228,8 @@ pub fn recall_at_k(scores: &[f64], relevant: &[bool], k: usize) -> Result<f64> {
     }
 }
 
-/// 1 / the place of the first relevant one, from the highest score down; ties stand in order of appearance.
+/// 1 / the place of the first relevant one, from the highest score down, in (0, 1\]; higher is better; ties
+/// stand in order of appearance.
 ///
 /// Its mean over queries is the MRR.
 ///
@@ -306,7 +310,7 @@ pub struct Dcg {
 }
 
 impl Dcg {
-    /// The DCG of one list.
+    /// The DCG of one list, 0 or more; higher is better.
     ///
     /// # Errors
     /// [`Error::Shape`] for lists of different lengths or empty ones, [`Error::NotFinite`] for NaN or infinite
@@ -347,7 +351,7 @@ impl Dcg {
         Ok(sum)
     }
 
-    /// The DCG as a share of the best possible, in \[0, 1\].
+    /// The DCG as a share of the best possible, in \[0, 1\]; higher is better.
     ///
     /// # Errors
     /// As [`Dcg::value`]; also [`Error::Undefined`] where nothing is relevant (scikit-learn gives 0).
@@ -373,7 +377,7 @@ impl Dcg {
 }
 
 /// Label ranking average precision: over rows and their true labels, the share of true labels among those that score
-/// at least as high; in (0, 1\].
+/// at least as high; in (0, 1\], higher is better.
 ///
 /// # Shapes
 /// `scores` and `truth`: (rows, labels), row-major.

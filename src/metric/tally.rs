@@ -64,7 +64,7 @@ impl Tally {
         }
     }
 
-    /// hits / predicted.
+    /// hits / predicted, in \[0, 1\]; higher is better.
     ///
     /// # Errors
     /// [`Error::Undefined`] where nothing was predicted.
@@ -72,7 +72,7 @@ impl Tally {
         ratio("precision", "it was never predicted", self.hits as f64, (self.hits + self.false_alarms) as f64)
     }
 
-    /// hits / true.
+    /// hits / true, in \[0, 1\]; higher is better.
     ///
     /// # Errors
     /// [`Error::Undefined`] where nothing is true.
@@ -81,7 +81,7 @@ impl Tally {
     }
 
     /// The weighted harmonic mean of precision and recall, recall counting β times as much; by counts, so that
-    /// no hits give 0.
+    /// no hits give 0; in \[0, 1\], higher is better.
     ///
     /// # Errors
     /// [`Error::Undefined`] where nothing is true or predicted, [`Error::Parameter`] for a β that is not positive.
@@ -97,7 +97,7 @@ impl Tally {
         ratio("F-beta", "it neither occurs nor was predicted", (1.0 + squared) * hits, whole)
     }
 
-    /// hits / (true or predicted): intersection over union.
+    /// hits / (true or predicted): intersection over union, in \[0, 1\]; higher is better.
     ///
     /// # Errors
     /// [`Error::Undefined`] where nothing is true or predicted.
@@ -251,12 +251,12 @@ impl Tallies {
         }
     }
 
-    /// The share of right predictions.
+    /// The share of right predictions, in \[0, 1\]; higher is better.
     pub fn accuracy(&self) -> f64 {
         self.each.iter().map(|tally| tally.hits).sum::<u64>() as f64 / self.rows as f64
     }
 
-    /// The misclassification rate, 1 − accuracy.
+    /// The misclassification rate, 1 − accuracy, in \[0, 1\]; lower is better.
     pub fn error_rate(&self) -> f64 {
         1.0 - self.accuracy()
     }
@@ -267,7 +267,7 @@ impl Tallies {
         occurring.map(Tally::recall).collect()
     }
 
-    /// The mean recall of the classes that occur in truth.
+    /// The mean recall of the classes that occur in truth, in \[0, 1\]; higher is better.
     ///
     /// # Errors
     /// None in practice: a matrix is never empty.
@@ -276,10 +276,10 @@ impl Tallies {
         Ok(recalls.iter().sum::<f64>() / recalls.len() as f64)
     }
 
-    /// The geometric mean of the recalls of the classes that occur in truth.
+    /// The geometric mean of the recalls of the classes that occur in truth, in \[0, 1\]; higher is better.
     ///
     /// # Errors
-    /// As [`Confusion::balanced_accuracy`].
+    /// As [`Tallies::balanced_accuracy`].
     ///
     /// # Reference
     /// Kubat, Matwin, "Addressing the curse of imbalanced training sets", ICML 1997.
@@ -288,7 +288,7 @@ impl Tallies {
         Ok(recalls.iter().product::<f64>().powf(1.0 / recalls.len() as f64))
     }
 
-    /// Precision, averaged.
+    /// Precision, averaged; in \[0, 1\], higher is better.
     ///
     /// # Errors
     /// [`Error::Undefined`] naming a class that occurs but was never predicted.
@@ -296,7 +296,7 @@ impl Tallies {
         self.averaged(average, Tally::precision)
     }
 
-    /// Recall, averaged.
+    /// Recall, averaged; in \[0, 1\], higher is better.
     ///
     /// # Errors
     /// [`Error::Undefined`] naming a class that was predicted but never occurs.
@@ -325,7 +325,7 @@ impl Tallies {
         self.each.iter().map(|t| ((t.hits + t.misses) as f64, (t.hits + t.false_alarms) as f64))
     }
 
-    /// Matthews' correlation coefficient, in \[-1, 1\], for any number of classes.
+    /// Matthews' correlation coefficient for any number of classes, in \[-1, 1\]; higher is better.
     ///
     /// # Errors
     /// [`Error::Undefined`] where truth or predictions are of one class only.

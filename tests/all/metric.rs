@@ -544,6 +544,7 @@ fn chinese_answers_by_hand() {
         ["1,234", "a", ",", "b", ",", "it", "'s", "u.s.", "do", "n't", "..."]
     );
     assert_eq!(tokens("the end."), ["the", "end", "."]);
+    assert_eq!(tokens("名\"Muse\"2008–09…"), ["名", "``", "muse", "''", "2008", "–", "09…"]);
     assert!(tokens("。，").is_empty() && tokens("").is_empty());
     // In common 国无 of 3 and of 4 tokens; 战 and 国无 are not one run.
     assert_close(&[cmrc_f1("国无人", &["战国无双"])], &[4.0 / 7.0], 1e-15);

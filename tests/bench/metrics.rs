@@ -9,34 +9,12 @@ use criterion::Criterion;
 use reloss::data::{Annotation, Detection};
 use reloss::metric::{average_precision, roc_auc, rouge_l, rouge_n, Bleu, Metric, Oks, Rouge, Scores, TopK};
 
+#[path = "texts.rs"]
+mod texts;
 #[path = "times.rs"]
 mod times;
 
-/// Numbers without structure that Python makes too.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % end
-    }
-}
-
-/// Sentences of a thousand words, and the same with every fifth word another.
-fn texts(count: usize) -> (Vec<String>, Vec<String>) {
-    let mut numbers = Numbers(1);
-    let mut pair = || {
-        let (mut target, mut prediction) = (Vec::new(), Vec::new());
-        for _ in 0..10 + numbers.below(30) {
-            let word = numbers.below(1000);
-            target.push(format!("word{word}"));
-            let other = numbers.below(5) == 0;
-            prediction.push(if other { format!("other{word}") } else { format!("word{word}") });
-        }
-        (target.join(" ") + ".", prediction.join(" ") + ".")
-    };
-    (0..count).map(|_| pair()).unzip()
-}
+use texts::{texts, Numbers};
 
 /// Scores with ties, higher where relevant.
 fn ranking(n: usize) -> (Vec<f64>, Vec<bool>) {

@@ -1,18 +1,20 @@
-"""Exact metrics: this crate against sacrebleu, rouge-score, scikit-learn and pycocotools, in one run.
+"""Exact metrics: this crate against sacrebleu, rouge-score, scikit-learn, pycocotools and the crate bleuscore, in one run.
 
     python -m venv .venv && .venv/bin/pip install -r tests/peers/requirements.txt
     .venv/bin/python tests/peers/metrics.py
 
 Both sides make the same data (3,000 pairs of sentences, 10^6 scores with ties, 1,500 people in 500 images) and must
-come to the same values within 1e-9. This crate uses all threads, the peers use one; medians.
+come to the same values within 1e-9. This crate and bleuscore use all threads, the others one; medians.
 """
 
 import contextlib
 import io
+import json
+import subprocess
 import sys
 
 import numpy as np
-from common import median_seconds, ours
+from common import ROOT, median_seconds, ours
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from rouge_score import rouge_scorer
@@ -97,6 +99,14 @@ def rouge(targets, predictions):
     return sum(score[name].fmeasure for score in scores for name in names) / (3 * len(targets))
 
 
+def bleuscore():
+    """Seconds of this crate and of bleuscore, which take turns."""
+    manifest = ROOT / "tests" / "peers" / "rust" / "Cargo.toml"
+    command = ["cargo", "run", "--quiet", "--release", "--manifest-path", str(manifest), "--bin", "bleu"]
+    times = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    return times["ours"], times["peer_seconds"]
+
+
 def main():
     mine = ours("metrics", sys.argv[1:])
     targets, predictions = map(list, texts(3000))
@@ -113,6 +123,8 @@ def main():
         assert abs(value - want) <= 1e-9 * max(1.0, abs(want)), f"{name}: {value} here, {want} by {peer}"
         other = median_seconds(run, most=5)
         print(f"{name:<18} {seconds * 1e3:>9.2f} ms  {peer:<13} {other * 1e3:>9.1f} ms {other / seconds:>7.1f}x", flush=True)
+    seconds, other = bleuscore()
+    print(f"{'BLEU':<18} {seconds * 1e3:>9.2f} ms  {'bleuscore':<13} {other * 1e3:>9.1f} ms {other / seconds:>7.1f}x", flush=True)
     accuracy, least = mine["accuracy"][0], mine["one pass"][0]
     print(f"accuracy of 256 x 128 x 1000: {accuracy * 1e3:.2f} ms, {accuracy / least:.2f} times one pass over memory")
 

@@ -40,7 +40,8 @@ pub fn exact_match(answer: &str, right: &[&str]) -> bool {
     right.iter().any(|right| normalized_answer(right) == answer)
 }
 
-/// The F1 of the words in common with the right answer that fits best, from 0 to 1; 0 where there is none.
+/// The F1 of the words in common with the right answer that fits best, in \[0, 1\]; higher is better; 0
+/// where there is none.
 ///
 /// Where an answer has no words left, it is right only if the other has none either.
 ///

@@ -78,7 +78,7 @@ impl Default for Bleu {
 /// A BLEU score and what it is made of.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BleuScore {
-    /// From 0 to 100.
+    /// From 0 to 100; higher is better.
     pub score: f64,
     /// Matching n-grams of each order.
     pub matches: Vec<u64>,
@@ -94,7 +94,8 @@ pub struct BleuScore {
     pub reference_length: u64,
 }
 
-/// What BLEU counts in each segment, from which it follows for any of them: what [`Bootstrap`](super::Bootstrap) resamples.
+/// What BLEU counts in each segment, from which it follows for any of them: what
+/// [`Bootstrap`](crate::metric::Bootstrap) resamples.
 #[derive(Debug, Clone)]
 pub struct BleuCounts {
     bleu: Bleu,

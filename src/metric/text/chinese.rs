@@ -5,7 +5,7 @@ use super::rouge::common_subsequence;
 use super::tokenize::is_space;
 
 /// Marks that CMRC's script leaves out.
-const MARKS: &str = "-:_*^/\\~`+=，。：？！“”；’《》……·、「」（）－～『』";
+const MARKS: &str = "-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』";
 
 fn is_mark(c: char) -> bool {
     MARKS.contains(c)
@@ -19,9 +19,9 @@ fn is_han(c: char) -> bool {
 /// The tokens of a text in lower case: each Chinese character is one, what stands between is split into words; the
 /// script's marks are left out.
 ///
-/// Words are split as by the Penn Treebank's rules, which the script takes from NLTK: brackets, quotes and signs stand
-/// alone, commas and stops stay inside numbers, endings as in `it's` come off. Sentences are not told apart: only a
-/// stop at the very end comes off.
+/// Words are split as by the Penn Treebank's rules, which the script takes from NLTK: brackets, quotes, dashes and signs
+/// stand alone, commas and stops stay inside numbers, endings as in `it's` come off. Sentences are not told apart: only
+/// a stop at the very end comes off. Of all 10,256 texts of CMRC's dev and trial sets 4 are split otherwise by NLTK 3.10.
 ///
 /// # Example
 /// ```
@@ -61,7 +61,7 @@ fn split_word(word: &str, is_last: bool, tokens: &mut Vec<String>) {
     let stop = end.filter(|&i| is_last && i > 0 && chars[i] == '.' && chars[i - 1] != '.');
     let alone = |i: usize| match chars[i] {
         ';' | '@' | '#' | '$' | '%' | '&' | '?' | '!' | '*' | '[' | ']' | '(' | ')' | '{' | '}' | '<'
-        | '>' | '"' | '«' | '»' | '“' | '”' | '‘' | '’' | '„' => true,
+        | '>' | '"' | '«' | '»' | '“' | '”' | '‘' | '’' | '„' | '–' | '—' => true,
         ',' => chars.get(i + 1).is_none_or(|next| !next.is_numeric()),
         '.' => stop == Some(i),
         _ => false,
@@ -77,7 +77,14 @@ fn split_word(word: &str, is_last: bool, tokens: &mut Vec<String>) {
         }
         if alone(i) {
             flush(&mut piece, tokens);
-            tokens.push(chars[i].to_string());
+            // The Treebank's quotes: double backticks where one opens, two apostrophes where it closes.
+            let after_one = i > 0 && chars[i - 1] == '"' && tokens.last().is_some_and(|token| token == "``");
+            let opens = i == 0 || after_one || matches!(chars[i - 1], '(' | '[' | '{' | '<');
+            tokens.push(match chars[i] {
+                '"' if opens => "``".to_string(),
+                '"' => "''".to_string(),
+                other => other.to_string(),
+            });
         } else {
             piece.push(chars[i]);
         }

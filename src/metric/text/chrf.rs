@@ -40,7 +40,8 @@ impl Default for Chrf {
     }
 }
 
-/// What chrF counts in each segment, from which it follows for any of them: what [`Bootstrap`](super::Bootstrap) resamples.
+/// What chrF counts in each segment, from which it follows for any of them: what
+/// [`Bootstrap`](crate::metric::Bootstrap) resamples.
 #[derive(Debug, Clone)]
 pub struct ChrfCounts {
     chrf: Chrf,
@@ -54,7 +55,7 @@ type Counts = [f64; 3];
 const TINY: f64 = 1e-16;
 
 impl Chrf {
-    /// The chrF of a corpus, from 0 to 100: of each hypothesis the reference that fits best.
+    /// The chrF of a corpus, from 0 to 100, higher is better: of each hypothesis the reference that fits best.
     ///
     /// # Errors
     /// [`Error::Shape`] for no segments, lists of different lengths or a segment without references;

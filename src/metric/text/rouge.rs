@@ -7,7 +7,7 @@ use super::bleu::{sorted_grams, times};
 use super::stem::stem;
 use crate::error::{Error, Result};
 
-/// Precision, recall and their harmonic mean; all 0 where a side has nothing to match.
+/// Precision, recall and their harmonic mean, in \[0, 1\], higher is better; all 0 where a side has nothing to match.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Rouge {
     /// The share of the prediction that is in the target.
