@@ -91,24 +91,28 @@ impl Plan {
     }
 
     /// From (value rows, tangent rows) of each block to two columns in the caller's order.
-    pub(super) fn unstack(&self, stacked: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        let (mut value, mut tangent) = (vec![0.0; self.order.len()], vec![0.0; self.order.len()]);
+    pub(super) fn unstack(&self, stacked: &[f32], columns: usize) -> (Vec<f32>, Vec<f32>) {
+        let all = self.order.len() * columns;
+        let (mut value, mut tangent) = (vec![0.0; all], vec![0.0; all]);
         for Block { rows, .. } in &self.blocks {
-            let here = &stacked[2 * rows.start..2 * rows.end];
-            for (place, &row) in self.order[rows.clone()].iter().enumerate() {
-                value[row] = here[place];
-                tangent[row] = here[rows.len() + place];
+            let here = &stacked[2 * columns * rows.start..2 * columns * rows.end];
+            let (values, tangents) = here.split_at(columns * rows.len());
+            let parts = values.chunks_exact(columns).zip(tangents.chunks_exact(columns));
+            for (&row, (v, t)) in self.order[rows.clone()].iter().zip(parts) {
+                value[row * columns..][..columns].copy_from_slice(v);
+                tangent[row * columns..][..columns].copy_from_slice(t);
             }
         }
         (value, tangent)
     }
 
     /// The inverse of [`Plan::unstack`].
-    pub(super) fn stack(&self, value: &[f32], tangent: &[f32]) -> Vec<f32> {
-        let mut stacked = Vec::with_capacity(2 * self.order.len());
+    pub(super) fn stack(&self, value: &[f32], tangent: &[f32], columns: usize) -> Vec<f32> {
+        let mut stacked = Vec::with_capacity(2 * columns * self.order.len());
         for Block { rows, .. } in &self.blocks {
-            for column in [value, tangent] {
-                stacked.extend(self.order[rows.clone()].iter().map(|&row| column[row]));
+            for part in [value, tangent] {
+                let rows = self.order[rows.clone()].iter();
+                rows.for_each(|&row| stacked.extend_from_slice(&part[row * columns..][..columns]));
             }
         }
         stacked

@@ -31,7 +31,7 @@ pub fn elu<T: Tape<f32, Dev>>(x: Matrix<T>) -> Result<Matrix<T>> {
 }
 
 /// The derivative of ELU, `exp(min(x, 0))`.
-pub(super) fn elu_slope<T: Tape<f32, Dev>>(x: Matrix<T>) -> Result<Matrix<T>> {
+pub(crate) fn elu_slope<T: Tape<f32, Dev>>(x: Matrix<T>) -> Result<Matrix<T>> {
     // The lower bound is exp's underflow, far below: clamp's own gradient is 0 beyond it, as exp's.
     Ok(x.try_clamp(-104.0, 0.0)?.try_exp()?)
 }

@@ -69,6 +69,11 @@ impl Layers {
         }
     }
 
+    /// How many numbers the network gives for a row.
+    fn outputs(&self) -> usize {
+        self.sizes.last().map_or(0, |&(outputs, _)| outputs)
+    }
+
     /// Gradients of all layers in one list: weight, bias, weight, bias, …
     fn gradient_len(&self) -> usize {
         self.sizes.iter().map(|&(outputs, inputs)| outputs * (inputs + 1)).sum()
@@ -300,8 +305,8 @@ fn pieces(slice: &mut [f32], lengths: impl Iterator<Item = usize>) -> Vec<&mut [
 fn forward(layers: &Layers, plan: &Plan) -> (Vec<f32>, Pooled) {
     let lengths = || plan.blocks.iter().map(|block| layers.saved(block));
     let mut saved = Pooled::new(lengths().sum());
-    let mut out = vec![0.0; 2 * plan.rows()];
-    let outs = pieces(&mut out, plan.blocks.iter().map(|block| 2 * block.rows.len()));
+    let mut out = vec![0.0; 2 * plan.rows() * layers.outputs()];
+    let outs = pieces(&mut out, plan.blocks.iter().map(|block| 2 * block.rows.len() * layers.outputs()));
     let work = plan.blocks.par_iter().zip(pieces(&mut saved.0, lengths())).zip(outs);
     work.for_each_init(Scratch::default, |scratch, ((block, saved), out)| {
         forward_block(layers, plan, block, saved, scratch, out);
@@ -316,7 +321,8 @@ fn backward(layers: &Layers, plan: &Plan, saved: &mut [f32], grad_out: &[f32]) -
     let partial = work.par_chunks_mut(GROUP).map_init(Scratch::default, |scratch, group| {
         let mut gradient = vec![0.0; layers.gradient_len()];
         for (block, saved) in group {
-            let grad_out = &grad_out[2 * block.rows.start..2 * block.rows.end];
+            let (start, end) = (2 * block.rows.start, 2 * block.rows.end);
+            let grad_out = &grad_out[start * layers.outputs()..end * layers.outputs()];
             backward_block(layers, plan, block, saved, scratch, grad_out, &mut gradient);
         }
         gradient
@@ -339,15 +345,16 @@ pub(super) fn mlp<T: Tape<f32, Dev>>(
     let layers = Layers::new(parameters);
     let plan = layers.plan(&host(x), &host(direction));
     let (out, mut saved) = forward(&layers, &plan);
-    let (value, tangent) = plan.unstack(&out);
-    let (value, tangent) = (matrix(value, rows, 1)?, matrix(tangent, rows, 1)?);
+    let columns = layers.outputs();
+    let (value, tangent) = plan.unstack(&out, columns);
+    let (value, tangent) = (matrix(value, rows, columns)?, matrix(tangent, rows, columns)?);
 
     let mut tape = tape;
     let (value_grad, tangent_grad) = (value.clone(), tangent.clone());
     let parameters = parameters.clone();
     tape.add_backward_op(move |gradients| {
         let grad_value = gradients.get_or_alloc_mut(&value_grad)?.to_vec();
-        let grad_out = plan.stack(&grad_value, gradients.get_or_alloc_mut(&tangent_grad)?);
+        let grad_out = plan.stack(&grad_value, gradients.get_or_alloc_mut(&tangent_grad)?, columns);
         let gradient = backward(&layers, &plan, &mut saved.0, &grad_out);
         let mut rest = gradient.as_slice();
         for parameter in parameters.iter() {
@@ -373,7 +380,7 @@ pub(super) fn mlp_frozen<T: Tape<f32, Dev>>(parameters: &Parameters, x: Matrix<T
         let mut direction = vec![0.0; rows * width];
         direction.iter_mut().skip(column).step_by(width).for_each(|d| *d = 1.0);
         let plan = layers.plan(&values, &direction);
-        let (value, tangent) = plan.unstack(&forward(&layers, &plan).0);
+        let (value, tangent) = plan.unstack(&forward(&layers, &plan).0, 1);
         slopes.iter_mut().skip(column).step_by(width).zip(tangent).for_each(|(s, t)| *s = t);
         result = value;
     }

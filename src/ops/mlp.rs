@@ -8,8 +8,8 @@ use super::parameters::Parameters;
 use crate::error::{Error, Result};
 use crate::{Dev, Matrix};
 
-/// Checks that `layers` alternate (outputs, inputs) weights and biases that fit each other.
-fn check(layers: &Parameters, columns: usize) -> Result<()> {
+/// The outputs of `layers`, which must alternate (outputs, inputs) weights and biases that fit each other.
+fn check(layers: &Parameters, columns: usize) -> Result<usize> {
     let mut width = columns;
     let members: Vec<_> = layers.iter().collect();
     for pair in members.chunks(2) {
@@ -23,20 +23,20 @@ fn check(layers: &Parameters, columns: usize) -> Result<()> {
         }
         width = outputs;
     }
-    if width != 1 || members.is_empty() {
-        return Err(Error::shape("mlp", "one output", width));
+    match members.is_empty() {
+        true => Err(Error::shape("mlp", "one layer or more", 0)),
+        false => Ok(width),
     }
-    Ok(())
 }
 
-/// Value and directional derivative of an ELU network with one output, row by row.
+/// Value and directional derivative of an ELU network, row by row.
 ///
 /// `layers` holds weight (outputs, inputs) and bias (outputs) of each linear layer in turn, ELU
 /// stands between them. Both results can be differentiated with respect to the layers, which
 /// makes a penalty on the network's input gradient exact. `x` and `direction` are constants here.
 ///
 /// # Shapes
-/// `x` and `direction` (rows, inputs) → value and derivative, each (rows, 1).
+/// `x` and `direction` (rows, inputs) → value and derivative, each (rows, outputs).
 ///
 /// # Errors
 /// [`Error::Shape`] when the layers do not fit `x`, or `direction` does not.
@@ -97,15 +97,18 @@ pub fn mlp_composed<T: Tape<f32, Dev>>(
 /// The network's value, differentiable with respect to its input (the layers are frozen).
 ///
 /// # Shapes
-/// `x` (rows, inputs) → (rows, 1).
+/// `x` (rows, inputs) → (rows, outputs).
 ///
 /// # Errors
 /// [`Error::Shape`] when the layers do not fit `x`.
 pub fn mlp_frozen<T: Tape<f32, Dev>>(layers: &Parameters, x: Matrix<T>) -> Result<Matrix<T>> {
-    check(layers, x.shape().1)?;
+    let outputs = check(layers, x.shape().1)?;
+    // The fused form carries slopes of one output along.
     #[cfg(not(feature = "cuda"))]
-    return super::fused::mlp_frozen(layers, x);
-    #[cfg(feature = "cuda")]
+    if outputs == 1 {
+        return super::fused::mlp_frozen(layers, x);
+    }
+    let _ = outputs;
     mlp_frozen_composed(layers, x)
 }
 

@@ -27,6 +27,7 @@ pub use convolution::{conv_pool, conv_pool_composed, ImageShape};
 pub(crate) use dual::linear;
 pub use dual::Dual;
 pub use elu::elu;
+pub(crate) use elu::elu_slope;
 pub(crate) use log_odds::row_log_odds;
 pub use log_odds::{target_log_odds, target_log_odds_composed};
 pub use mlp::{mlp, mlp_composed, mlp_frozen, mlp_frozen_composed};

@@ -46,24 +46,50 @@ pub struct Input {
     /// For macro metrics: rows weigh 1 / (K · share) and the network sees ln(K · share) too, where
     /// share is that of the row's label among the labels and K the number of classes.
     pub balanced: bool,
+    /// For metrics that are no mean over rows (F1, AUC): the mean is taken over the rows' hidden features instead of
+    /// their losses, so that the network sees the batch as a set, each row with its label (±1; two classes).
+    ///
+    /// Zaheer et al., "Deep Sets", NeurIPS 2017.
+    #[serde(default)]
+    pub set: bool,
 }
 
 impl Default for Input {
     /// The log-odds times 0.2 (ours: it keeps the network's input within a few units).
     fn default() -> Self {
-        Self { feature: Feature::LogOdds, temperature: 1.0, scale: 0.2, balanced: false }
+        Self { feature: Feature::LogOdds, temperature: 1.0, scale: 0.2, balanced: false, set: false }
     }
 }
 
 impl Input {
     /// The input of the released code: p, as it is.
     pub fn released() -> Self {
-        Self { feature: Feature::Probability, temperature: 1.0, scale: 1.0, balanced: false }
+        Self { feature: Feature::Probability, temperature: 1.0, scale: 1.0, balanced: false, set: false }
     }
 
     /// How many numbers a row has.
     pub fn width(&self) -> usize {
-        1 + usize::from(self.balanced)
+        1 + usize::from(self.balanced || self.set)
+    }
+
+    /// Refuses two ways to see the labels at once.
+    pub(super) fn check(&self) -> Result<()> {
+        match self.balanced && self.set {
+            true => Err(Error::parameter("input", "balanced and set exclude each other")),
+            false => Ok(()),
+        }
+    }
+
+    /// The number beside each row's feature, if there is one.
+    fn beside(&self, labels: &[usize], classes: usize, balance: &Balance) -> Result<Option<Vec<f32>>> {
+        match (self.set, self.balanced) {
+            (true, _) if classes != 2 => {
+                Err(Error::shape("surrogate", "two classes, for a network that sees sets", classes))
+            }
+            (true, _) => Ok(Some(labels.iter().map(|&l| if l == 1 { 1.0 } else { -1.0 }).collect())),
+            (_, true) => Ok(Some(balance.log_share.clone())),
+            _ => Ok(None),
+        }
     }
 
     /// The input of each row, (rows, width), differentiable with respect to the logits.
@@ -73,27 +99,28 @@ impl Input {
         labels: &[usize],
         balance: &Balance,
     ) -> Result<Matrix<T>> {
+        let beside = self.beside(labels, logits.shape().1, balance)?;
         let x = match self.feature {
             Feature::Probability => target_probability(logits, labels, self.temperature)?,
             Feature::LogOdds => target_log_odds(logits, labels, self.temperature)?,
         };
-        if !self.balanced {
+        let Some(beside) = beside else {
             return Ok(x.try_mul(self.scale)?);
-        }
+        };
         // (rows, 1) → (rows, 2): the second column is a constant.
-        let beside = balance.log_share.iter().flat_map(|&log_share| [0.0, log_share]).collect();
+        let beside = beside.into_iter().flat_map(|constant| [0.0, constant]).collect();
         let beside = matrix(beside, labels.len(), 2)?;
         Ok(x.try_matmul(matrix(vec![self.scale, 0.0], 1, 2)?)?.try_add(beside)?)
     }
 
-    /// The input, row-major, at probability p of a label of average share.
+    /// The input, row-major, at probability p of a label of average share (of class 1, in a set).
     pub(super) fn at(&self, p: f64) -> Vec<f32> {
         let feature = match self.feature {
             Feature::Probability => p,
             Feature::LogOdds => (p / (1.0 - p)).ln(),
         };
         let mut row = vec![feature as f32 * self.scale];
-        row.resize(self.width(), 0.0);
+        row.resize(self.width(), if self.set { 1.0 } else { 0.0 });
         row
     }
 
@@ -139,6 +166,8 @@ pub struct Batch {
     pub direction: Matrix,
     /// What each row weighs in its sample's mean, (samples × rows, 1); all 1 unless balanced.
     pub weight: Matrix,
+    /// Whether the network sees each sample as a set.
+    pub set: bool,
     /// One metric value per sample.
     pub metric: Vec<f64>,
 }
@@ -194,14 +223,20 @@ impl Batch {
         let width = input.width();
         let (mut x, mut direction, mut weight) = (Vec::new(), Vec::new(), Vec::new());
         for (sample, (first, along)) in samples.iter().zip(features) {
+            let classes = sample.scores.classes();
+            let balance = Balance::new(&sample.labels, classes, None)?;
+            match input.beside(&sample.labels, classes, &balance)? {
+                Some(beside) => {
+                    x.extend(first.iter().zip(beside).flat_map(|(&x, beside)| [x, beside]));
+                    direction.extend(along.iter().flat_map(|&d| [d, 0.0]));
+                }
+                None => {
+                    x.extend(first);
+                    direction.extend(along);
+                }
+            }
             if input.balanced {
-                let balance = Balance::new(&sample.labels, sample.scores.classes(), None)?;
-                x.extend(first.iter().zip(balance.log_share).flat_map(|(&x, share)| [x, share]));
-                direction.extend(along.iter().flat_map(|&d| [d, 0.0]));
                 weight.extend(balance.weight);
-            } else {
-                x.extend(first);
-                direction.extend(along);
             }
         }
         let all = samples.len() * rows;
@@ -210,6 +245,7 @@ impl Batch {
             x: matrix(x, all, width)?,
             direction: matrix(direction, all, width)?,
             weight: matrix(weight, all, 1)?,
+            set: input.set,
             metric: samples.iter().map(|s| s.metric).collect(),
         })
     }

@@ -8,15 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint::Checkpoint;
 use super::input::{Batch, Input};
 use super::network::Network;
-use super::objective::{objective, Penalty};
+use super::objective::{objective, Fit, Penalty};
 use super::Surrogate;
 use crate::correlation::spearman;
 use crate::error::{Error, Result};
 use crate::metric::Metric;
-use crate::ops::{host, mlp_frozen, Adam};
+use crate::ops::{host, Adam};
 use crate::progress::Progress;
 use crate::sampler::{Sample, Sampler};
-use crate::sort::SoftSort;
 
 /// How a loss is learned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,8 +32,8 @@ pub struct Learn {
     pub weight_decay: f64,
     /// The gradient penalty.
     pub penalty: Penalty,
-    /// The soft ranks; the released code's.
-    pub sort: SoftSort,
+    /// What agreement means; ranks, by the released code's soft ranks.
+    pub fit: Fit,
     /// What the network sees of a prediction.
     pub input: Input,
     /// Width of the network's hidden layers; 128 in the released code, 64 here ("ours": as good
@@ -72,7 +71,7 @@ impl Default for Learn {
             decay: true,
             weight_decay: 1e-3,
             penalty: Penalty::default(),
-            sort: SoftSort::default(),
+            fit: Fit::default(),
             input: Input::default(),
             hidden: 64,
             output_bias: 0.0,
@@ -108,7 +107,7 @@ impl Learn {
 pub struct Step {
     /// From 1.
     pub step: usize,
-    /// Soft Spearman between the (negated) loss and the metric on the step's samples.
+    /// Spearman between the (negated) loss and the metric on the step's samples: soft where ranks are fitted.
     pub agreement: f32,
     /// The penalty, without its weight.
     pub penalty: f32,
@@ -129,6 +128,7 @@ pub struct Learned {
 
 impl Learn {
     fn check(&self) -> Result<()> {
+        self.input.check()?;
         let positive = [
             ("steps", self.steps as f64),
             ("learning_rate", self.learning_rate),
@@ -197,6 +197,19 @@ impl Learn {
 /// # Reference
 /// ReLoss and its released training code; see the fields of [`Learn`] for what differs.
 pub fn learn(metric: &dyn Metric, sampler: &Sampler, options: &Learn) -> Result<Learned> {
+    learn_watched(metric, sampler, options, |_, _| Ok(()))
+}
+
+/// As [`learn`]; after every look at the held-out samples `watch` is shown the step and the loss as it is then.
+///
+/// # Errors
+/// As [`learn`], and what `watch` has to say.
+pub fn learn_watched(
+    metric: &dyn Metric,
+    sampler: &Sampler,
+    options: &Learn,
+    mut watch: impl FnMut(usize, &Surrogate) -> Result<()>,
+) -> Result<Learned> {
     options.check()?;
     let held_out = options.batch(&options.draw(sampler, metric, options.held_out, 0)?)?;
     let mut run = Run::start(options, metric, &held_out)?;
@@ -206,6 +219,7 @@ pub fn learn(metric: &dyn Metric, sampler: &Sampler, options: &Learn) -> Result<
         let mut entry = run.update(options, metric, &batch)?;
         if run.step % options.evaluate_every == 0 || run.step == options.steps {
             entry.held_out = Some(run.evaluate(metric, &held_out)?);
+            watch(run.step, &Surrogate::new(run.network.clone(), options.input, metric.name())?)?;
         }
         run.history.push(entry);
         if let (Some(_), Some(path)) = (entry.held_out, &options.checkpoint) {
@@ -278,8 +292,7 @@ impl Run {
 
     fn update(&mut self, options: &Learn, metric: &dyn Metric, batch: &Batch) -> Result<Step> {
         let tape = crate::Tape::default();
-        let objective =
-            objective(&self.network, batch, metric.direction(), &options.penalty, &options.sort, tape)?;
+        let objective = objective(&self.network, batch, metric, &options.penalty, &options.fit, tape)?;
         if !crate::ops::scalar(&objective.total).is_finite() {
             let reason = "the objective is not finite; lower the learning rate".to_string();
             return Err(Error::Diverged { what: "loss learning".to_string(), step: self.step, reason });
@@ -335,11 +348,8 @@ fn agreement(network: &Network, metric: &dyn Metric, batch: &Batch) -> Result<f6
     }
 }
 
-/// The loss of each sample: the weighted mean of |network| over its rows.
+/// The loss of each sample.
 pub(super) fn sample_losses(network: &Network, batch: &Batch) -> Result<Vec<f64>> {
-    let rows = batch.x.shape().0 / batch.samples();
-    let values = host(&mlp_frozen(network.parameters(), batch.x.clone())?);
-    let weighted = values.iter().zip(host(&batch.weight)).map(|(v, w)| f64::from(v.abs()) * f64::from(w));
-    let weighted: Vec<f64> = weighted.collect();
-    Ok(weighted.chunks_exact(rows).map(|r| r.iter().sum::<f64>() / rows as f64).collect())
+    let judged = network.samples(batch, NoneTape)?;
+    Ok(host(&judged.losses).into_iter().map(f64::from).collect())
 }

@@ -13,9 +13,9 @@ mod objective;
 mod report;
 
 pub use input::{Batch, Feature, Input, WithRespectTo};
-pub use learn::{learn, Learn, Learned, Step};
+pub use learn::{learn, learn_watched, Learn, Learned, Step};
 pub use network::Network;
-pub use objective::{objective, Objective, Penalty, Slope};
+pub use objective::{objective, Fit, Objective, Penalty, Slope};
 pub use report::{Agreement, Profile, Report};
 
 use std::collections::HashMap;
@@ -60,6 +60,7 @@ impl Surrogate {
     /// # Errors
     /// [`Error::Shape`] when the network does not take what `input` gives.
     pub fn new(network: Network, input: Input, metric: &str) -> Result<Self> {
+        input.check()?;
         if network.inputs() != input.width() {
             return Err(Error::shape(
                 "surrogate",
@@ -140,21 +141,33 @@ impl Surrogate {
     /// `logits` (rows, classes) → (rows, 1).
     ///
     /// # Errors
-    /// As [`Loss::loss`].
+    /// As [`Loss::loss`]; [`Error::Parameter`] for a loss that sees the batch as a set: its rows have none of their own.
     pub fn rows<T: dfdx::prelude::Tape<f32, Dev>>(
         &self,
         logits: Matrix<T>,
         labels: &[usize],
     ) -> Result<Matrix<T>> {
-        check_batch("surrogate", &logits, labels)?;
-        let balance = Balance::new(labels, logits.shape().1, self.shares.as_deref())?;
-        let x = self.input.of(logits, labels, &balance)?;
+        if self.input.set {
+            return Err(Error::parameter("input", "a loss of sets has no losses of rows"));
+        }
+        let (x, balance) = self.seen(logits, labels)?;
         let losses = mlp_frozen(self.network.parameters(), x)?.try_abs()?;
         if !self.input.balanced {
             return Ok(losses);
         }
         let weight = matrix(balance.weight, labels.len(), 1)?;
         Ok(losses.try_mul(weight)?)
+    }
+
+    /// What the network is given of a batch.
+    fn seen<T: dfdx::prelude::Tape<f32, Dev>>(
+        &self,
+        logits: Matrix<T>,
+        labels: &[usize],
+    ) -> Result<(Matrix<T>, Balance)> {
+        check_batch("surrogate", &logits, labels)?;
+        let balance = Balance::new(labels, logits.shape().1, self.shares.as_deref())?;
+        Ok((self.input.of(logits, labels, &balance)?, balance))
     }
 }
 
@@ -164,6 +177,10 @@ impl Loss for Surrogate {
     }
 
     fn loss(&self, logits: Matrix<Tape>, labels: &[usize]) -> Result<Scalar<Tape>> {
+        if self.input.set {
+            let (x, _) = self.seen(logits, labels)?;
+            return Ok(self.network.set(x)?.try_mean()?);
+        }
         Ok(self.rows(logits, labels)?.try_mean()?)
     }
 }

@@ -1,11 +1,13 @@
 //! The loss network of the released classification code.
 
-use dfdx::prelude::HasShape;
+use dfdx::prelude::*;
 use rand_chacha::rand_core::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use super::input::Batch;
 use crate::error::{Error, Result};
-use crate::ops::{host, linear_layer, Parameter, Parameters};
+use crate::ops::{elu, elu_slope, host, linear, linear_layer, mlp, mlp_frozen, Parameter, Parameters};
+use crate::{Dev, Matrix};
 
 /// The linear layers' names in the released code, from input to output.
 const LAYERS: [&str; 4] = ["logits_fcs.0", "logits_fcs.2", "loss.0", "loss.2"];
@@ -14,6 +16,12 @@ const LAYERS: [&str; 4] = ["logits_fcs.0", "logits_fcs.2", "loss.0", "loss.2"];
 #[derive(Debug, Clone)]
 pub struct Network {
     parameters: Parameters,
+}
+
+/// What a network says of a batch of samples.
+pub(super) struct Judged<T: Tape<f32, Dev>> {
+    pub(super) losses: Tensor<(usize,), f32, Dev, T>,
+    pub(super) slopes: Matrix<T>,
 }
 
 impl Network {
@@ -82,6 +90,74 @@ impl Network {
     /// How many numbers it takes per row.
     pub fn inputs(&self) -> usize {
         self.parameters.iter().next().map_or(0, |p| p.value().shape().1)
+    }
+
+    /// The loss of each sample, (samples), and the slope of each row's loss along its direction, (samples, rows): what
+    /// the loss of the sample, times its rows, changes with that row.
+    pub(super) fn samples<T: Tape<f32, Dev>>(&self, batch: &Batch, tape: T) -> Result<Judged<T>> {
+        let shape = (batch.samples(), batch.x.shape().0 / batch.samples());
+        if batch.set {
+            return self.sets(batch, shape, tape);
+        }
+        let out = mlp(&self.parameters, &batch.x, &batch.direction, tape)?;
+        let losses = out.value.try_abs()?.try_mul(batch.weight.clone())?.try_reshape_like(&shape)?;
+        Ok(Judged {
+            losses: losses.try_mean::<(usize,), Axis<1>>()?,
+            slopes: out.tangent.try_reshape_like(&shape)?,
+        })
+    }
+
+    /// As [`Network::samples`], of samples seen as sets: |tail(mean over rows of head(row))|.
+    fn sets<T: Tape<f32, Dev>>(&self, batch: &Batch, shape: (usize, usize), tape: T) -> Result<Judged<T>> {
+        let (samples, rows) = shape;
+        let rows_out = mlp(&self.head(), &batch.x, &batch.direction, tape)?;
+        let hidden = rows_out.value.shape().1;
+        let shape = (samples, rows, hidden);
+        let mean = rows_out.value.try_reshape_like(&shape)?.try_mean::<(usize, usize), Axis<1>>()?;
+        let (mean, tape) = mean.split_tape();
+        let steepness = self.tail_slope(mean.retaped::<T>())?;
+        let losses = self.tail(mean.put_tape(tape))?.try_abs()?.try_reshape_like(&(samples,))?;
+        // ∂(rows · loss)/∂row along its direction: the tail's steepness times the row's tangent.
+        let steepness = steepness.try_reshape_like(&(samples, hidden, 1))?;
+        let slopes = rows_out.tangent.try_reshape_like(&shape)?.try_matmul(steepness)?;
+        Ok(Judged { losses, slopes: slopes.try_reshape_like(&(samples, rows))? })
+    }
+
+    /// The loss of one batch seen as a set, differentiable with respect to its input (the layers are frozen).
+    pub(super) fn set<T: Tape<f32, Dev>>(&self, x: Matrix<T>) -> Result<Matrix<T>> {
+        let rows = mlp_frozen(&self.head(), x)?;
+        let width = rows.shape().1;
+        let mean = rows.try_mean::<(usize,), Axis<0>>()?.try_reshape_like(&(1, width))?;
+        Ok(self.tail(mean)?.try_abs()?)
+    }
+
+    /// The layers before the mean over rows.
+    fn head(&self) -> Parameters {
+        Parameters::new(self.parameters.iter().take(4).cloned().collect())
+    }
+
+    /// The layers after the mean over rows, weight and bias in turn.
+    fn after(&self) -> Vec<&Parameter> {
+        self.parameters.iter().skip(4).collect()
+    }
+
+    fn tail<T: Tape<f32, Dev>>(&self, mean: Matrix<T>) -> Result<Matrix<T>> {
+        let layers = self.after();
+        let hidden = elu(linear(elu(mean)?, layers[0], layers[1])?)?;
+        linear(hidden, layers[2], layers[3])
+    }
+
+    /// The derivative of [`Network::tail`] with respect to its input, (samples, hidden).
+    fn tail_slope<T: Tape<f32, Dev>>(&self, mean: Matrix<T>) -> Result<Matrix<T>> {
+        let layers = self.after();
+        let (mean, tape) = mean.split_tape();
+        let first = elu_slope(mean.retaped::<T>())?;
+        let second = elu_slope(linear(elu(mean.put_tape(tape))?, layers[0], layers[1])?)?;
+        let shape = *second.shape();
+        let last = layers[2].value().retaped::<T>().try_reshape_like(&(shape.1,))?;
+        let last: Matrix<T> = last.try_broadcast_like::<_, Axis<0>>(&shape)?;
+        let back = second.try_mul(last)?.try_matmul(layers[0].value().retaped::<T>())?;
+        Ok(back.try_mul(first)?)
     }
 
     /// The layers, from input to output.

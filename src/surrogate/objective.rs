@@ -1,14 +1,14 @@
-//! What a loss network is learned by: rank agreement with the metric, and a bounded gradient.
+//! What a loss network is learned by: agreement with the metric, in rank or in value, and a bounded gradient.
 
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::input::{Batch, WithRespectTo};
 use super::network::Network;
-use crate::correlation::soft_spearman;
-use crate::error::Result;
-use crate::metric::Direction;
-use crate::ops::mlp;
+use crate::correlation::{soft_spearman, spearman};
+use crate::error::{Error, Result};
+use crate::metric::{Direction, Metric};
+use crate::ops::host;
 use crate::sort::SoftSort;
 use crate::{Scalar, Tape};
 
@@ -20,6 +20,25 @@ pub enum Slope {
     /// The mean loss of the sample, as in the released code: its hidden factor 1/rows asks for a
     /// slope of about `rows`.
     SampleMean,
+    /// All rows of a sample together: the root of their mean square, so that rows the metric does not depend on may
+    /// have none while others have more.
+    Sample,
+}
+
+/// What "agrees with the metric" means.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Fit {
+    /// Samples are ranked alike: ReLoss, by these soft ranks.
+    Rank(SoftSort),
+    /// The loss *is* the metric, as an error from 0 (best) to 1, in squared distance: what losses were learned by
+    /// before, and the paper compares with (Grabocka et al. 2019). For metrics with a bounded range.
+    Value,
+}
+
+impl Default for Fit {
+    fn default() -> Self {
+        Self::Rank(SoftSort::default())
+    }
 }
 
 /// The gradient penalty, weight · mean over rows of (‖∇L‖₂ − 1)², before a balanced row's weight.
@@ -53,9 +72,10 @@ impl Penalty {
 /// The objective's value with its two parts.
 #[derive(Debug)]
 pub struct Objective {
-    /// To be minimised: −agreement + weight · penalty.
+    /// To be minimised: the fit, −agreement for ranks, plus weight · penalty.
     pub total: Scalar<Tape>,
-    /// Soft Spearman correlation between −loss and the metric (loss, where lower is better).
+    /// Spearman correlation between −loss and the metric (loss, where lower is better): soft where ranks are fitted,
+    /// exact where values are.
     pub agreement: f32,
     /// The penalty, without its weight.
     pub penalty: f32,
@@ -65,10 +85,12 @@ pub struct Objective {
 ///
 /// L is the sample's loss, the mean of |network| over its rows; M its metric; ρ the Pearson
 /// correlation of the soft ranks of the standardised losses with the average ranks of the
-/// metric. The penalty's own gradient is exact: see [`crate::ops::Dual`].
+/// metric. Where values are fitted, the mean of (L − error)² stands for −ρ. The penalty's own gradient is exact: see
+/// [`crate::ops::Dual`].
 ///
 /// # Errors
-/// [`Error::Undefined`](crate::Error::Undefined) when the metric is the same for all samples.
+/// [`Error::Undefined`] when the metric is the same for all samples, [`Error::Parameter`] when values of a metric
+/// without bounds are fitted.
 ///
 /// # Reference
 /// ReLoss, Eq. (8) and the released training code; ties of the metric get average ranks, where
@@ -76,31 +98,56 @@ pub struct Objective {
 pub fn objective(
     network: &Network,
     batch: &Batch,
-    direction: Direction,
+    metric: &dyn Metric,
     penalty: &Penalty,
-    sort: &SoftSort,
+    fit: &Fit,
     tape: Tape,
 ) -> Result<Objective> {
-    let out = mlp(network.parameters(), &batch.x, &batch.direction, tape)?;
-    let samples = batch.samples();
-    let rows = batch.x.shape().0 / samples;
-
-    let losses = out
-        .value
-        .try_abs()?
-        .try_mul(batch.weight.clone())?
-        .try_reshape_like(&(samples, rows))?
-        .try_mean::<(usize,), Axis<1>>()?;
+    let judged = network.samples(batch, tape)?;
+    let (samples, rows) = *judged.slopes.shape();
+    let direction = metric.direction();
     let target: Vec<f64> = batch.metric.iter().map(|m| direction.sign() * m).collect();
-    let agreement = soft_spearman(losses.try_negate()?.try_reshape_like(&(1, samples))?, &target, sort)?;
-
-    let scale = match penalty.slope {
-        Slope::Row => 1.0,
-        Slope::SampleMean => 1.0 / rows as f32,
+    let (distance, agreement) = match fit {
+        Fit::Rank(sort) => {
+            let losses = judged.losses.try_negate()?.try_reshape_like(&(1, samples))?;
+            let agreement = soft_spearman(losses, &target, sort)?;
+            let value = crate::ops::scalar(&agreement);
+            (agreement.try_negate()?, value)
+        }
+        Fit::Value => {
+            let errors = errors(metric, &batch.metric)?;
+            let losses: Vec<f64> = host(&judged.losses).into_iter().map(|v| -f64::from(v)).collect();
+            let agreement = match spearman(&losses, &target) {
+                // A loss that is the same everywhere ranks nothing.
+                Err(Error::Undefined { .. }) => 0.0,
+                other => other? as f32,
+            };
+            let errors = judged.losses.device().try_tensor_from_vec(errors, (samples,))?;
+            (judged.losses.try_sub(errors)?.try_square()?.try_mean()?, agreement)
+        }
     };
-    let norm = out.tangent.try_abs()?.try_mul(scale)?;
-    let bound = norm.try_sub(1.0)?.try_square()?.try_mean()?;
-    let parts = (crate::ops::scalar(&agreement), crate::ops::scalar(&bound));
-    let total = agreement.try_negate()?.try_add(bound.try_mul(penalty.weight)?)?;
-    Ok(Objective { total, agreement: parts.0, penalty: parts.1 })
+    let norm = judged.slopes.try_abs()?;
+    let bound = match penalty.slope {
+        Slope::Row => norm.try_sub(1.0)?.try_square()?.try_mean()?,
+        Slope::SampleMean => norm.try_mul(1.0 / rows as f32)?.try_sub(1.0)?.try_square()?.try_mean()?,
+        Slope::Sample => {
+            // The root's own slope at 0 is infinite: a gradient so small counts as this much.
+            let squares = norm.try_square()?.try_mean::<(usize,), Axis<1>>()?;
+            squares.try_add(1e-12)?.try_sqrt()?.try_sub(1.0)?.try_square()?.try_mean()?
+        }
+    };
+    let penalty_value = crate::ops::scalar(&bound);
+    let total = distance.try_add(bound.try_mul(penalty.weight)?)?;
+    Ok(Objective { total, agreement, penalty: penalty_value })
+}
+
+/// Metric values as errors from 0 (best) to 1.
+pub(crate) fn errors(metric: &dyn Metric, values: &[f64]) -> Result<Vec<f32>> {
+    let (low, high) = metric.range();
+    if !(low.is_finite() && high.is_finite()) {
+        let reason = format!("{} has no bounds: its values cannot be fitted, its ranks can", metric.name());
+        return Err(Error::parameter("fit", reason));
+    }
+    let best = if metric.direction() == Direction::HigherIsBetter { high } else { low };
+    Ok(values.iter().map(|value| ((best - value).abs() / (high - low)) as f32).collect())
 }

@@ -1,5 +1,7 @@
 //! What there is to know of a learned loss before training with it.
 
+use dfdx::prelude::MeanTo;
+
 use super::input::{Batch, WithRespectTo};
 use super::learn::{sample_losses, Learned, Step};
 use super::Surrogate;
@@ -7,7 +9,7 @@ use crate::correlation::spearman;
 use crate::error::Result;
 use crate::loss::{value, CrossEntropy, Loss};
 use crate::metric::{Bootstrap, Interval, Metric};
-use crate::ops::{host, matrix, mlp_frozen};
+use crate::ops::{host, matrix, mlp_frozen, scalar};
 use crate::sampler::Sample;
 
 /// How one loss orders samples, against the metric.
@@ -63,14 +65,21 @@ pub struct Report {
 }
 
 impl Surrogate {
-    /// The loss of a row over the label's probability, at 201 values of p from 0.001 to 0.999.
+    /// The loss of a row (of a set of one row of class 1) over the label's probability, at 201 values of p from 0.001 to 0.999.
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device) when the device is out of memory.
     pub fn profile(&self) -> Result<Profile> {
         let p: Vec<f64> = (0..=200).map(|i| 0.001 + 0.998 * f64::from(i) / 200.0).collect();
         let x = matrix(p.iter().flat_map(|&p| self.input().at(p)).collect(), p.len(), self.input().width())?;
-        let loss = host(&mlp_frozen(self.network().parameters(), x)?);
+        let loss = if self.input().set {
+            // Sets of one row.
+            let one =
+                |x: &[f32]| Ok(scalar(&self.network().set(matrix(x.to_vec(), 1, x.len())?)?.try_mean()?));
+            host(&x).chunks_exact(self.input().width()).map(one).collect::<Result<Vec<f32>>>()?
+        } else {
+            host(&mlp_frozen(self.network().parameters(), x)?)
+        };
         Ok(Profile { p, loss: loss.into_iter().map(|v| f64::from(v.abs())).collect() })
     }
 }

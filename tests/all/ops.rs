@@ -51,6 +51,23 @@ fn fused_mlp_equals_the_composed_one() {
 }
 
 #[test]
+fn fused_mlp_of_many_outputs_equals_the_composed_one() {
+    for (rows, width) in [(1, 2), (300, 2), (2500, 1)] {
+        let all = Network::new(width, 16, 3).unwrap();
+        let two = Parameters::new(all.parameters().iter().take(4).cloned().collect());
+        let (x, d) = inputs(rows, width);
+        let fused = mlp(&two, &x, &d, Tape::default()).unwrap();
+        let composed = mlp_composed(&two, &x, &d, Tape::default()).unwrap();
+        assert_eq!(*fused.value.shape(), (rows, 16));
+        assert_close(&wide(&host(&fused.value)), &wide(&host(&composed.value)), 1e-5);
+        assert_close(&wide(&host(&fused.tangent)), &wide(&host(&composed.tangent)), 1e-5);
+        for (f, c) in gradients(&two, fused).iter().zip(&gradients(&two, composed)) {
+            assert_close(&wide(f), &wide(c), 1e-5 * (1.0 + rows as f64 / 1000.0));
+        }
+    }
+}
+
+#[test]
 fn mlp_gradients_agree_with_finite_differences() {
     let network = Network::new(2, 5, 1).unwrap();
     let (x, d) = inputs(9, 2);

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use dfdx::prelude::*;
 use reloss::loss::{value, CrossEntropy, Loss, MeanAbsoluteError};
-use reloss::metric::{Custom, Direction, Metric, Scores, TopK};
+use reloss::metric::{ClassMetric, Custom, Direction, Metric, Scores, TopK};
 use reloss::ops::{host, matrix, Parameters};
 use reloss::sampler::{Sample, Sampler};
 use reloss::sort::{SoftSort, SortingNetwork};
@@ -19,8 +19,7 @@ fn samples(count: usize) -> Vec<Sample> {
 
 fn gradient(network: &Network, batch: &Batch, penalty: &Penalty) -> Vec<f64> {
     let value =
-        objective(network, batch, Direction::HigherIsBetter, penalty, &SoftSort::default(), Tape::default())
-            .unwrap();
+        objective(network, batch, &TopK::ACCURACY, penalty, &Fit::default(), Tape::default()).unwrap();
     let mut gradients = value.total.backward();
     let mut flat = Vec::new();
     for p in network.parameters().iter() {
@@ -51,16 +50,15 @@ fn objective_gradient_agrees_with_finite_differences() {
     for feature in [Feature::Probability, Feature::LogOdds] {
         for with_respect_to in [WithRespectTo::Logits, WithRespectTo::Probabilities] {
             for slope in [Slope::Row, Slope::SampleMean] {
-                let input = Input { feature, temperature: 2.0, scale: 0.5, balanced: false };
+                let input = Input { feature, temperature: 2.0, scale: 0.5, balanced: false, set: false };
                 let batch = Batch::new(&samples, &input, with_respect_to).unwrap();
                 let penalty = Penalty { weight: 0.1, with_respect_to, slope };
                 let exact = gradient(&network, &batch, &penalty);
                 let at = |i: usize, step: f32| {
                     let network = moved(&network, i, step);
-                    let direction = Direction::HigherIsBetter;
-                    let sort = SoftSort::default();
+                    let (metric, fit) = (TopK::ACCURACY, Fit::default());
                     let value =
-                        objective(&network, &batch, direction, &penalty, &sort, Tape::default()).unwrap();
+                        objective(&network, &batch, &metric, &penalty, &fit, Tape::default()).unwrap();
                     f64::from(reloss::ops::scalar(&value.total))
                 };
                 // f32 values: a step of 2e-3 leaves about 1e-4 of rounding and curvature.
@@ -74,12 +72,125 @@ fn objective_gradient_agrees_with_finite_differences() {
     }
 }
 
+/// Two classes, 12 rows a sample, F1 for a metric: no mean over rows.
+fn sets(count: usize) -> Vec<Sample> {
+    let sampler = Sampler { rows: 12, ..Sampler::random(2) };
+    sampler.draw(&ClassMetric::MACRO_F1, count, 3).unwrap()
+}
+
+const SET: Input =
+    Input { feature: Feature::LogOdds, temperature: 1.0, scale: 0.5, balanced: false, set: true };
+
+#[test]
+fn objectives_of_sets_have_right_gradients() {
+    let network = Network::new(2, 6, 2).unwrap();
+    let samples = sets(10);
+    let sort = Fit::Rank(SoftSort::default());
+    for (fit, slope) in [
+        (sort, Slope::Row),
+        (sort, Slope::Sample),
+        (Fit::Value, Slope::Sample),
+        (Fit::Value, Slope::SampleMean),
+    ] {
+        let penalty = Penalty { weight: 0.3, with_respect_to: WithRespectTo::Logits, slope };
+        let batch = Batch::new(&samples, &SET, penalty.with_respect_to).unwrap();
+        let value = |network: &Network| {
+            objective(network, &batch, &ClassMetric::MACRO_F1, &penalty, &fit, Tape::default()).unwrap()
+        };
+        let mut gradients = value(&network).total.backward();
+        let exact: Vec<f64> = network
+            .parameters()
+            .iter()
+            .flat_map(|p| {
+                gradients.get_or_alloc_mut(p.value()).unwrap();
+                wide(&host(&gradients.get(p.value())))
+            })
+            .collect();
+        let at = |i, step| f64::from(reloss::ops::scalar(&value(&moved(&network, i, step)).total));
+        let scale = exact.iter().fold(1.0f64, |m, g| m.max(g.abs()));
+        assert!(exact.iter().any(|g| g.abs() > 1e-3), "{fit:?} {slope:?}");
+        for i in (0..exact.len()).step_by(5) {
+            assert_close(&[exact[i]], &[(at(i, 2e-3) - at(i, -2e-3)) / 4e-3], 2e-2 * scale);
+        }
+    }
+}
+
+#[test]
+fn the_penalty_of_a_set_is_on_the_gradient_a_model_gets() {
+    let samples = sets(1);
+    let (scores, labels) = (&samples[0].scores, &samples[0].labels);
+    let network = Network::new(2, 8, 5).unwrap();
+    let loss = Surrogate::new(network.clone(), SET, "macro-F1").unwrap();
+    let logits = reloss::ops::matrix(scores.values().to_vec(), 12, 2).unwrap();
+    let value = loss.loss(logits.leaky_trace(), labels).unwrap();
+    let gradient = wide(&host(&value.backward().get(&logits)));
+    // By differences, of the value.
+    let at = |i: usize, step: f32| {
+        let mut moved = scores.values().to_vec();
+        moved[i] += step;
+        reloss::loss::value(&loss, &Scores::new(moved, 2).unwrap(), labels).unwrap()
+    };
+    let differences: Vec<f64> = (0..24).map(|i| (at(i, 1e-2) - at(i, -1e-2)) / 2e-2).collect();
+    assert_close(&gradient, &differences, 1e-4);
+    // The root mean square over rows of 12 times their gradients' norms.
+    let norm = (12.0 * gradient.iter().map(|g| g * g).sum::<f64>()).sqrt();
+    let penalty = Penalty { weight: 1.0, with_respect_to: WithRespectTo::Logits, slope: Slope::Sample };
+    let pair = [samples[0].clone(), samples[0].clone()];
+    let batch = Batch::new(&pair, &SET, penalty.with_respect_to).unwrap();
+    let judged =
+        objective(&network, &batch, &ClassMetric::MACRO_F1, &penalty, &Fit::Value, Tape::default()).unwrap();
+    assert_close(&[f64::from(judged.penalty)], &[(norm - 1.0).powi(2)], 1e-4);
+    // The fit: the loss itself against 1 − F1.
+    let own = reloss::loss::value(&loss, scores, labels).unwrap();
+    let total = f64::from(reloss::ops::scalar(&judged.total)) - f64::from(judged.penalty);
+    assert_close(&[total], &[(own - (1.0 - samples[0].metric)).powi(2)], 1e-5);
+}
+
+#[test]
+fn sets_refuse_what_they_cannot_see() {
+    let three = Sampler::random(3).draw(&TopK::ACCURACY, 2, 0).unwrap();
+    assert!(matches!(Batch::new(&three, &SET, WithRespectTo::Feature), Err(Error::Shape { .. })));
+    let both = Input { balanced: true, ..SET };
+    let network = Network::new(2, 4, 0).unwrap();
+    assert!(matches!(Surrogate::new(network.clone(), both, "m"), Err(Error::Parameter { .. })));
+    let loss = Surrogate::new(network, SET, "m").unwrap();
+    let logits = reloss::ops::matrix(vec![0.0; 4], 2, 2).unwrap();
+    assert!(matches!(loss.rows(logits, &[0, 1]), Err(Error::Parameter { name: "input", .. })));
+    // A metric without bounds has no values to fit.
+    let unbounded = Custom::new("mine", Direction::HigherIsBetter, |scores, _| f64::from(scores.row(0)[0]));
+    let options = Learn { fit: Fit::Value, steps: 1, ..Learn::default() };
+    let refused = learn(&unbounded, &Sampler::random(2), &options);
+    assert!(matches!(refused, Err(Error::Parameter { name: "fit", .. })), "{refused:?}");
+}
+
+#[test]
+fn a_loss_of_sets_is_learned_for_a_metric_that_is_no_mean() {
+    let sampler = Sampler { rows: 32, ..Sampler::random(2) };
+    let options = Learn {
+        steps: 60,
+        input: Input { set: true, ..Input::default() },
+        penalty: Penalty { weight: 0.1, slope: Slope::Sample, ..Penalty::default() },
+        ..Learn::default()
+    };
+    let learned = learn(&ClassMetric::MATTHEWS, &sampler, &options);
+    let learned = learned.unwrap();
+    assert!(learned.held_out > 0.8, "{}", learned.held_out);
+    // Saved and loaded it is the same loss.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("loss.safetensors");
+    learned.loss.save(&path).unwrap();
+    let loaded = Surrogate::load(&path).unwrap();
+    let sample = &sampler.draw(&TopK::ACCURACY, 1, 0).unwrap()[0];
+    let value = |loss: &Surrogate| reloss::loss::value(loss, &sample.scores, &sample.labels).unwrap();
+    assert_eq!(value(&loaded), value(&learned.loss));
+}
+
 #[test]
 fn direction_is_the_norm_of_the_inputs_gradient() {
     let samples = samples(1);
     let (scores, labels) = (&samples[0].scores, &samples[0].labels);
     for feature in [Feature::Probability, Feature::LogOdds] {
-        let input = Input { feature, temperature: 1.5, scale: 1.0, balanced: false };
+        let input = Input { feature, temperature: 1.5, scale: 1.0, balanced: false, set: false };
         let batch = Batch::new(&samples, &input, WithRespectTo::Logits).unwrap();
         let logits = matrix(scores.values().to_vec(), scores.rows(), scores.classes()).unwrap();
         let x = match feature {
@@ -188,7 +299,7 @@ fn a_surrogates_gradient_agrees_with_finite_differences() {
     for feature in [Feature::Probability, Feature::LogOdds] {
         let loss = Surrogate::new(
             network.clone(),
-            Input { feature, temperature: 1.0, scale: 0.2, balanced: false },
+            Input { feature, temperature: 1.0, scale: 0.2, balanced: false, set: false },
             "accuracy",
         )
         .unwrap();
@@ -228,7 +339,10 @@ fn learning_names_what_is_wrong() {
         Learn { learning_rate: f64::NAN, ..quick() },
         Learn { hidden: 0, ..quick() },
         Learn { penalty: Penalty { weight: -1.0, ..Penalty::default() }, ..quick() },
-        Learn { sort: SortingNetwork { steepness: 0.0, ..SortingNetwork::default() }.into(), ..quick() },
+        Learn {
+            fit: Fit::Rank(SortingNetwork { steepness: 0.0, ..SortingNetwork::default() }.into()),
+            ..quick()
+        },
     ] {
         assert!(matches!(with(&TopK::ACCURACY, bad.clone()), Err(Error::Parameter { .. })), "{bad:?}");
     }
@@ -340,9 +454,8 @@ fn the_objective_equals_pytorchs_double_backward() {
     assert_close(&values, &golden.losses, 1e-6);
 
     let batch = Batch::new(&samples, &Input::released(), WithRespectTo::Logits).unwrap();
-    let (penalty, sort) = (Penalty::released(), SoftSort::default());
-    let direction = Direction::HigherIsBetter;
-    let got = objective(loss.network(), &batch, direction, &penalty, &sort, Tape::default()).unwrap();
+    let (penalty, fit) = (Penalty::released(), Fit::default());
+    let got = objective(loss.network(), &batch, &TopK::ACCURACY, &penalty, &fit, Tape::default()).unwrap();
     assert_close(
         &[f64::from(got.agreement), f64::from(got.penalty)],
         &[golden.agreement, golden.penalty],
