@@ -21,6 +21,8 @@ pub mod loss;
 
 pub mod surrogate;
 
+pub mod baseline;
+
 pub mod model;
 
 pub mod task;

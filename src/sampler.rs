@@ -203,11 +203,25 @@ impl Sampler {
 
     /// `count` samples and their metrics; the same for the same seed, whatever the threads.
     ///
+    /// A sample that leaves the metric undefined (one class, for an AUC) is drawn again, up to 100 times.
+    ///
     /// # Errors
     /// [`Error::Parameter`] for options out of range, and what the metric has to say.
     pub fn draw(&self, metric: &dyn Metric, count: usize, seed: u64) -> Result<Vec<Sample>> {
         self.check()?;
-        (0..count).into_par_iter().map(|i| self.sample(metric, &mut generator(seed, i as u64))).collect()
+        (0..count).into_par_iter().map(|i| self.defined(metric, &mut generator(seed, i as u64))).collect()
+    }
+
+    /// A sample of which the metric has a value.
+    fn defined(&self, metric: &dyn Metric, rng: &mut ChaCha8Rng) -> Result<Sample> {
+        let mut sample = self.sample(metric, rng);
+        for _ in 0..100 {
+            match sample {
+                Err(Error::Undefined { .. }) => sample = self.sample(metric, rng),
+                other => return other,
+            }
+        }
+        sample
     }
 
     fn sample(&self, metric: &dyn Metric, rng: &mut ChaCha8Rng) -> Result<Sample> {

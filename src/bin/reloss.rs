@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use reloss::data::{coco_annotations, coco_detections, lines, predicted_answers, questions, Dataset, Split};
 use reloss::display::{training_curves, Best, Table};
-use reloss::experiment::{learn_loss, Classify, CompareSorters, Results, Score, Setting};
+use reloss::experiment::{learn_loss, Classify, CompareSorters, Results, Score, Setting, Toy};
 use reloss::files::{create_folder, write_atomic};
 use reloss::loss::CrossEntropy;
-use reloss::metric::{Bleu, Oks, Tokenizer};
+use reloss::metric::{Bleu, ClassMetric, Metric, Oks, Tokenizer};
 use reloss::sampler::Sampler;
 use reloss::sort::Network;
 use reloss::surrogate::Learn;
@@ -28,6 +28,8 @@ struct Cli {
 enum Command {
     /// Digits: learn a loss for the metric, report on it, compare it with cross-entropy.
     Classify(ClassifyArguments),
+    /// Two classes and five metrics: losses learned by rank, by value and in alternation.
+    Toy(ToyArguments),
     /// Four-digit numbers: read them off images, supervised by their order alone; relaxations compared.
     SortNumbers(SortArguments),
     /// Predictions in files: their metrics with 95 % bootstrap intervals.
@@ -118,6 +120,62 @@ struct ClassifyArguments {
     /// Only the regimes whose name contains this, such as `clean` or `noise`.
     #[arg(long)]
     setting: Option<String>,
+}
+
+#[derive(Args)]
+struct ToyArguments {
+    /// A data set of two classes more, as CSV (label last) or in LIBSVM form.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Folder for the table and the results.
+    #[arg(long, default_value = "out/toy")]
+    out: PathBuf,
+    /// How many seeds each loss is run with, counted from --seed.
+    #[arg(long, default_value_t = 10)]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Only the metrics whose name contains this, such as `F1`.
+    #[arg(long)]
+    metric: Option<String>,
+    /// All three data sets; without it, breast cancer alone.
+    #[arg(long)]
+    full: bool,
+    /// Continue what an interrupted run left in the folder.
+    #[arg(long)]
+    resume: bool,
+}
+
+impl ToyArguments {
+    /// What is asked for.
+    fn cases(&self) -> Result<Vec<Toy>> {
+        let mut sets = vec![Dataset::breast_cancer()?];
+        if self.full {
+            sets.extend([Dataset::two_moons(600, 0.3, 0)?, Dataset::noisy_xor(600, 0.6, 0)?]);
+        }
+        if let Some(path) = &self.data {
+            sets.push(Dataset::read(path)?);
+        }
+        let all = Toy::METRICS;
+        let wanted =
+            |metric: &&ClassMetric| self.metric.as_ref().is_none_or(|m| metric.name().contains(m.as_str()));
+        let metrics: Vec<ClassMetric> = all.iter().filter(wanted).copied().collect();
+        if metrics.is_empty() {
+            let names: Vec<&str> = all.iter().map(|metric| metric.name()).collect();
+            let reason = format!("no metric has it in its name: {}", names.join(", "));
+            return Err(Error::Parameter { name: "metric", reason });
+        }
+        let pairs = sets.iter().flat_map(|data| metrics.iter().map(move |&metric| (data, metric)));
+        pairs.map(|(data, metric)| Toy::new(data.clone(), metric)).collect()
+    }
+
+    /// The command that makes these results, but for the folders.
+    fn command(&self) -> String {
+        let metric = self.metric.as_ref().map_or(String::new(), |m| format!(" --metric '{m}'"));
+        let full = if self.full { " --full" } else { "" };
+        format!("cargo run --release -- toy --seeds {} --seed {}{metric}{full}", self.seeds, self.seed)
+    }
 }
 
 #[derive(Args)]
@@ -250,7 +308,7 @@ impl ClassifyArguments {
             let reason = format!("no regime has it in its name: {}", names.join(", "));
             return Err(Error::Parameter { name: "setting", reason });
         }
-        Ok(Classify { seeds, settings, ..all })
+        Ok(Classify { settings, ..all }.with_seeds(seeds))
     }
 
     /// The command that makes these results.
@@ -263,6 +321,7 @@ impl ClassifyArguments {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Classify(arguments) => classify(&arguments),
+        Command::Toy(arguments) => toy(&arguments),
         Command::SortNumbers(arguments) => sort_numbers(&arguments),
         Command::Score(arguments) => score(&arguments),
     };
@@ -292,6 +351,19 @@ fn classify(arguments: &ClassifyArguments) -> Result<()> {
     write_atomic(&arguments.out.join("classify.html"), table.html()?.as_bytes())?;
     println!("{}", table.text()?);
     println!("figures, tables and the learned loss are in {}", arguments.out.display());
+    Ok(())
+}
+
+fn toy(arguments: &ToyArguments) -> Result<()> {
+    let (cases, seeds) = (arguments.cases()?, seeds(arguments.seed, arguments.seeds)?);
+    create_folder(&arguments.out)?;
+    let path = arguments.out.join("toy.csv");
+    let done = if arguments.resume && path.exists() { Results::load(&path)? } else { Results::default() };
+    let results = Toy::run(&cases, &Toy::comparison(seeds), done, Some(&path), &arguments.command())?;
+    let table = Table::new(results.summary("cross_entropy")?, "test metric over seeds; paired differences");
+    write_atomic(&arguments.out.join("toy.html"), table.html()?.as_bytes())?;
+    println!("{}", table.text()?);
+    println!("the results are in {}", path.display());
     Ok(())
 }
 
@@ -379,7 +451,7 @@ impl Texts {
 fn show_one(data: &Dataset, comparison: &Classify, arguments: &ClassifyArguments) -> Result<()> {
     let setting = Setting::Clean;
     let (metric, task) = (setting.metric(), setting.task(data, arguments.seed)?);
-    let train = Train { seed: arguments.seed, ..comparison.train.clone() };
+    let train = Train { seed: arguments.seed, ..comparison.comparison.train.clone() };
     let options = Learn {
         seed: arguments.seed,
         checkpoint: Some(arguments.out.join("learning.safetensors")),

@@ -2,7 +2,9 @@
 
 mod coco;
 mod csv;
+mod generated;
 mod idx;
+mod libsvm;
 mod numbers;
 mod reading;
 mod split;
@@ -97,12 +99,36 @@ impl Dataset {
         csv::parse("breast cancer", rows.as_bytes(), Path::new("breast_cancer.csv"))
     }
 
-    /// Rows of numbers separated by commas, the class label (a whole number from 0) last; no header.
+    /// Rows of numbers separated by commas, the class label last; no header.
+    ///
+    /// Labels are whole numbers from 0, or names, which are numbered in alphabetical order (`spambase.data`,
+    /// `magic04.data`).
     ///
     /// # Errors
     /// [`Error::Io`] for a missing file, [`Error::Data`] with the line for a malformed one.
     pub fn from_csv(path: &Path) -> Result<Self> {
         csv::parse(&stem(path), &crate::files::read(path)?, path)
+    }
+
+    /// A file of either text form, by its first line: commas mean CSV, anything else LIBSVM's form.
+    ///
+    /// # Errors
+    /// As [`Dataset::from_csv`].
+    pub fn read(path: &Path) -> Result<Self> {
+        let bytes = crate::files::read(path)?;
+        let first = bytes.split(|&b| b == b'\n').next().unwrap_or_default();
+        match first.contains(&b',') {
+            true => csv::parse(&stem(path), &bytes, path),
+            false => libsvm::parse(&stem(path), &bytes, path),
+        }
+    }
+
+    /// LIBSVM's form, `label index:value …` a line, indices from 1; classes are numbered by ascending label (`a1a`, `a9a`).
+    ///
+    /// # Errors
+    /// As [`Dataset::from_csv`].
+    pub fn from_libsvm(path: &Path) -> Result<Self> {
+        libsvm::parse(&stem(path), &crate::files::read(path)?, path)
     }
 
     /// Images and labels in IDX form (MNIST, Fashion-MNIST), packed by gzip or not; pixels in `[0, 1]`.

@@ -1,15 +1,13 @@
 //! Digits under clean, noisy and long-tailed labels: cross-entropy against a learned loss.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use rayon::prelude::*;
-
-use super::{Results, Run};
+use super::{Candidate, Case, Comparison, Results};
 use crate::data::{Dataset, Split};
-use crate::error::{Error, Result};
-use crate::loss::{CrossEntropy, Loss, MeanAbsoluteError};
+use crate::error::Result;
+use crate::loss::{CrossEntropy, MeanAbsoluteError};
 use crate::metric::{ClassMetric, Metric, TopK};
-use crate::progress::Progress;
 use crate::sampler::{Labels, Sampler};
 use crate::surrogate::{learn, Learn, Learned};
 use crate::task::{Classification, Train};
@@ -37,10 +35,10 @@ impl Setting {
     }
 
     /// The metric this setting is judged by, for which its loss is learned.
-    pub fn metric(&self) -> Box<dyn Metric> {
+    pub fn metric(&self) -> Arc<dyn Metric> {
         match self {
-            Self::LongTail(_) => Box::new(ClassMetric::MACRO_F1),
-            _ => Box::new(TopK::ACCURACY),
+            Self::LongTail(_) => Arc::new(ClassMetric::MACRO_F1),
+            _ => Arc::new(TopK::ACCURACY),
         }
     }
 
@@ -72,16 +70,10 @@ impl Setting {
 pub struct Classify {
     /// The regimes.
     pub settings: Vec<Setting>,
-    /// One run of each loss per seed; test parts are touched once per run.
-    pub seeds: Vec<u64>,
-    /// Seeds the learning rates are tuned on, by the validation part alone.
-    pub tuning_seeds: Vec<u64>,
-    /// Learning rates tried, the same for every loss.
-    pub grid: Vec<f64>,
     /// How the losses are learned.
     pub learn: Learn,
-    /// How the models are trained; rate and seed are set by the comparison.
-    pub train: Train,
+    /// Seeds, tuning and training.
+    pub comparison: Comparison,
 }
 
 impl Default for Classify {
@@ -94,11 +86,13 @@ impl Default for Classify {
                 Setting::LongTail(20.0),
                 Setting::LongTail(50.0),
             ],
-            seeds: (0..10).collect(),
-            tuning_seeds: vec![100, 101, 102, 103],
-            grid: vec![1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2, 6.4e-2],
             learn: Learn::default(),
-            train: Train::default(),
+            comparison: Comparison {
+                seeds: (0..10).collect(),
+                tuning_seeds: vec![100, 101, 102, 103],
+                grid: vec![1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2, 6.4e-2],
+                train: Train::default(),
+            },
         }
     }
 }
@@ -125,131 +119,71 @@ pub fn learn_loss(
 }
 
 impl Classify {
-    /// Runs what `done` lacks, as many seeds at a time as there are threads, and writes `path` after
-    /// each round, so that nothing is lost.
-    ///
-    /// # Errors
-    /// What data, training, learning and the file have to say.
-    pub fn run(&self, data: &Dataset, done: Results, path: Option<&Path>, command: &str) -> Result<Results> {
-        let mut results = done;
-        let mut progress = Progress::new("classify", self.settings.len() * self.seeds.len());
-        for (i, setting) in self.settings.iter().enumerate() {
-            let missing = |seed: &&u64| !results.contains(&setting.name(), **seed);
-            let seeds: Vec<u64> = self.seeds.iter().filter(missing).copied().collect();
-            if seeds.is_empty() {
-                continue;
-            }
-            let rates = self.tune(data, setting)?;
-            let mut done = self.seeds.len() - seeds.len();
-            for together in seeds.chunks(rayon::current_num_threads()) {
-                let runs = together.par_iter().map(|&seed| self.compare(data, setting, seed, &rates));
-                results.runs.extend(runs.collect::<Result<Vec<_>>>()?.into_iter().flatten());
-                if let Some(path) = path {
-                    results.save(path, command)?;
-                }
-                done += together.len();
-                progress.step(i * self.seeds.len() + done, || setting.name());
-            }
-        }
-        progress.finish();
-        Ok(results)
+    /// This comparison over these seeds.
+    pub fn with_seeds(mut self, seeds: Vec<u64>) -> Self {
+        self.comparison.seeds = seeds;
+        self
     }
 
-    /// The losses of one task; the learned one knows this task's training part only.
-    fn candidates(
-        &self,
-        task: &Classification,
-        setting: &Setting,
-        metric: &dyn Metric,
-        seed: u64,
-    ) -> Result<Vec<Box<dyn Loss>>> {
-        let train = self.train(setting, seed, self.train.learning_rate);
-        let mut options = Learn { seed, ..self.learn.clone() };
-        options.input.balanced = setting.balanced();
-        let learned = learn_loss(task, metric, &train, &options)?;
+    /// Runs what `done` lacks; after every round all results are written to `path`, with `command` as their origin.
+    ///
+    /// # Errors
+    /// As [`Comparison::run`].
+    pub fn run(&self, data: &Dataset, done: Results, path: Option<&Path>, command: &str) -> Result<Results> {
+        let regime = |&setting| Regime { data, setting, learn: &self.learn };
+        let regimes: Vec<Regime> = self.settings.iter().map(regime).collect();
+        let cases: Vec<&dyn Case> = regimes.iter().map(|regime| regime as &dyn Case).collect();
+        self.comparison.run("classify", &cases, done, path, command)
+    }
+}
+
+/// One data set under one setting.
+struct Regime<'a> {
+    data: &'a Dataset,
+    setting: Setting,
+    learn: &'a Learn,
+}
+
+impl Case for Regime<'_> {
+    fn data(&self) -> String {
+        self.data.name().to_string()
+    }
+
+    fn setting(&self) -> String {
+        self.setting.name()
+    }
+
+    fn metric(&self) -> Arc<dyn Metric> {
+        self.setting.metric()
+    }
+
+    fn task(&self, seed: u64) -> Result<Classification> {
+        self.setting.task(self.data, seed)
+    }
+
+    /// A long-tailed part is small: its epochs are doubled, for every loss.
+    fn train(&self, all: &Train) -> Train {
+        let epochs = all.epochs * if self.setting.balanced() { 2 } else { 1 };
+        Train { epochs, ..all.clone() }
+    }
+
+    /// The learned loss knows this task's training part only.
+    fn candidates(&self, task: &Classification, train: &Train) -> Result<Vec<Candidate>> {
+        let mut options = Learn { seed: train.seed, ..self.learn.clone() };
+        options.input.balanced = self.setting.balanced();
+        let learned = learn_loss(task, self.metric().as_ref(), train, &options)?;
         let part = &task.splits.train;
         // The usual remedy of either regime.
-        let remedy = if setting.balanced() {
+        let remedy = if self.setting.balanced() {
             CrossEntropy::balanced(part.labels(), part.classes())?
         } else {
             CrossEntropy::smoothed(0.1)?
         };
         Ok(vec![
-            Box::new(CrossEntropy::default()),
-            Box::new(remedy),
-            Box::new(MeanAbsoluteError),
-            Box::new(learned.loss),
+            Candidate::fixed(CrossEntropy::default()),
+            Candidate::fixed(remedy),
+            Candidate::fixed(MeanAbsoluteError),
+            Candidate::fixed(learned.loss),
         ])
-    }
-
-    /// The best learning rate of each candidate by the validation parts of the tuning seeds.
-    fn tune(&self, data: &Dataset, setting: &Setting) -> Result<Vec<f64>> {
-        let seeds = self.tuning_seeds.par_iter();
-        let scores = seeds.map(|&seed| self.validation(data, setting, seed)).collect::<Result<Vec<_>>>()?;
-        let mut totals: Vec<Vec<f64>> = Vec::new();
-        for scores in scores {
-            totals.resize(scores.len(), vec![0.0; self.grid.len()]);
-            for (totals, scores) in totals.iter_mut().zip(scores) {
-                totals.iter_mut().zip(scores).for_each(|(total, score)| *total += score);
-            }
-        }
-        let best = |totals: &Vec<f64>| {
-            let best = totals.iter().zip(&self.grid).max_by(|a, b| a.0.total_cmp(b.0));
-            best.filter(|(total, _)| total.is_finite()).map(|(_, &rate)| rate)
-        };
-        let rates: Option<Vec<f64>> = totals.iter().map(best).collect();
-        rates.filter(|rates| !rates.is_empty()).ok_or_else(|| {
-            Error::parameter(
-                "grid",
-                format!("no rate of {:?} trains over seeds {:?}", self.grid, self.tuning_seeds),
-            )
-        })
-    }
-
-    /// The validation metric (higher is better) of each candidate at each rate of the grid.
-    fn validation(&self, data: &Dataset, setting: &Setting, seed: u64) -> Result<Vec<Vec<f64>>> {
-        let metric = setting.metric();
-        let task = setting.task(data, seed)?;
-        let score = |candidate: &dyn Loss, rate: f64| {
-            match task.train(candidate, metric.as_ref(), &self.train(setting, seed, rate)) {
-                Ok(outcome) => Ok(metric.direction().sign() * outcome.validation),
-                // A rate that does not train is no choice.
-                Err(Error::Diverged { .. }) => Ok(f64::NEG_INFINITY),
-                Err(other) => Err(other),
-            }
-        };
-        let candidates = self.candidates(&task, setting, metric.as_ref(), seed)?;
-        let curve = |loss: &dyn Loss| self.grid.iter().map(|&rate| score(loss, rate)).collect();
-        candidates.iter().map(|loss| curve(loss.as_ref())).collect()
-    }
-
-    /// A long-tailed part is small: its epochs are doubled, for every loss.
-    fn train(&self, setting: &Setting, seed: u64, learning_rate: f64) -> Train {
-        let epochs = self.train.epochs * if setting.balanced() { 2 } else { 1 };
-        Train { epochs, seed, learning_rate, ..self.train.clone() }
-    }
-
-    /// One run of every candidate on the task of one seed.
-    fn compare(&self, data: &Dataset, setting: &Setting, seed: u64, rates: &[f64]) -> Result<Vec<Run>> {
-        let metric = setting.metric();
-        let task = setting.task(data, seed)?;
-        let mut runs = Vec::new();
-        for (candidate, &learning_rate) in
-            self.candidates(&task, setting, metric.as_ref(), seed)?.iter().zip(rates)
-        {
-            let train = self.train(setting, seed, learning_rate);
-            let outcome = task.train(candidate.as_ref(), metric.as_ref(), &train)?;
-            runs.push(Run {
-                data: data.name().to_string(),
-                model: task.model_name(),
-                loss: candidate.name(),
-                metric: metric.name().to_string(),
-                direction: metric.direction(),
-                setting: setting.name(),
-                seed,
-                value: outcome.test(metric.as_ref())?,
-            });
-        }
-        Ok(runs)
     }
 }

@@ -1,14 +1,18 @@
 //! Comparisons of losses, and their results: one row a run, as CSV files and polars frames.
 
 mod classify;
+mod comparison;
 mod score;
 mod sort_numbers;
 mod timings;
+mod toy;
 
 pub use classify::{learn_loss, Classify, Setting};
+pub use comparison::{Candidate, Case, Comparison};
 pub use score::Score;
 pub use sort_numbers::CompareSorters;
 pub use timings::{Timing, Timings};
+pub use toy::{Pair, Progression, Toy};
 
 use std::path::Path;
 
@@ -188,9 +192,9 @@ impl Results {
         Ok(Self { runs: runs.collect::<Result<_>>()? })
     }
 
-    /// Whether this setting has runs with this seed.
-    pub fn contains(&self, setting: &str, seed: u64) -> bool {
-        self.runs.iter().any(|r| r.setting == setting && r.seed == seed)
+    /// Whether this setting has runs with this seed, judged by this metric.
+    pub fn contains(&self, setting: &str, metric: &str, seed: u64) -> bool {
+        self.runs.iter().any(|r| r.setting == setting && r.metric == metric && r.seed == seed)
     }
 
     /// The values of one loss in one setting under one metric, with their seeds.

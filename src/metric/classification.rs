@@ -101,11 +101,17 @@ pub struct ClassMetric {
     direction: Direction,
     range: (f64, f64),
     of: fn(&Scores, &[usize]) -> Result<f64>,
+    instead: Option<f64>,
 }
 
 impl ClassMetric {
     const fn share(name: &'static str, of: fn(&Scores, &[usize]) -> Result<f64>) -> Self {
-        Self { name, direction: Direction::HigherIsBetter, range: (0.0, 1.0), of }
+        Self { name, direction: Direction::HigherIsBetter, range: (0.0, 1.0), of, instead: None }
+    }
+
+    /// The same metric with this value where it is undefined; scikit-learn has 0 for most.
+    pub const fn where_undefined(self, value: f64) -> Self {
+        Self { instead: Some(value), ..self }
     }
 
     /// The misclassification rate, in \[0, 1\]; lower is better.
@@ -192,6 +198,9 @@ impl Metric for ClassMetric {
     }
 
     fn value(&self, scores: &Scores, labels: &[usize]) -> Result<f64> {
-        (self.of)(scores, labels)
+        match ((self.of)(scores, labels), self.instead) {
+            (Err(Error::Undefined { .. }), Some(value)) => Ok(value),
+            (value, _) => value,
+        }
     }
 }

@@ -26,7 +26,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::loss::Loss;
-use crate::ops::{check_batch, matrix, mlp_frozen};
+use crate::ops::{check_batch, host, matrix, mlp_frozen};
+use crate::sampler::Sample;
 use crate::{Dev, Matrix, Scalar, Tape};
 use input::Balance;
 
@@ -91,6 +92,11 @@ impl Surrogate {
         &self.network
     }
 
+    /// The loss network, for whoever goes on learning it.
+    pub(crate) fn network_mut(&mut self) -> &mut Network {
+        &mut self.network
+    }
+
     /// What the network is given of a prediction.
     pub fn input(&self) -> &Input {
         &self.input
@@ -99,6 +105,25 @@ impl Surrogate {
     /// The metric this loss was learned for.
     pub fn metric(&self) -> &str {
         &self.metric
+    }
+
+    /// The loss of each sample.
+    ///
+    /// # Errors
+    /// As [`Batch::new`].
+    pub fn values(&self, samples: &[Sample]) -> Result<Vec<f64>> {
+        let batch = Batch::new(samples, &self.input, WithRespectTo::Feature)?;
+        learn::sample_losses(&self.network, &batch)
+    }
+
+    /// The gradient's norm of each row of each sample, times the rows of a sample: what the penalty holds near 1.
+    ///
+    /// # Errors
+    /// As [`Batch::new`].
+    pub fn slopes(&self, samples: &[Sample], with_respect_to: WithRespectTo) -> Result<Vec<f64>> {
+        let batch = Batch::new(samples, &self.input, with_respect_to)?;
+        let judged = self.network.samples(&batch, NoneTape)?;
+        Ok(host(&judged.slopes).into_iter().map(|slope| f64::from(slope.abs())).collect())
     }
 
     /// Writes the network as safetensors, atomically, with PyTorch's parameter names.

@@ -118,7 +118,7 @@ pub fn objective(
             let errors = errors(metric, &batch.metric)?;
             let losses: Vec<f64> = host(&judged.losses).into_iter().map(|v| -f64::from(v)).collect();
             let agreement = match spearman(&losses, &target) {
-                // A loss that is the same everywhere ranks nothing.
+                // A single loss, or one that is the same everywhere, ranks nothing.
                 Err(Error::Undefined { .. }) => 0.0,
                 other => other? as f32,
             };

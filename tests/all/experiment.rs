@@ -1,7 +1,7 @@
 //! Result files, paired comparisons, and training.
 
 use reloss::data::Dataset;
-use reloss::experiment::{Classify, Paired, Results, Run, Setting};
+use reloss::experiment::{Classify, Comparison, Paired, Results, Run, Setting};
 use reloss::loss::{CrossEntropy, Loss};
 use reloss::metric::{Direction, TopK};
 use reloss::surrogate::Learn;
@@ -125,11 +125,13 @@ fn a_comparison_resumes_with_what_is_missing() {
     let data = Dataset::digits().unwrap();
     let quick = Classify {
         settings: vec![Setting::Noise(0.4)],
-        seeds: vec![0, 1],
-        tuning_seeds: vec![9],
-        grid: vec![1e-2],
         learn: Learn { steps: 10, samples: 16, hidden: 8, held_out: 16, ..Learn::default() },
-        train: Train { epochs: 2, ..Train::default() },
+        comparison: Comparison {
+            seeds: vec![0, 1],
+            tuning_seeds: vec![9],
+            grid: vec![1e-2],
+            train: Train { epochs: 2, ..Train::default() },
+        },
     };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("classify.csv");
@@ -138,7 +140,8 @@ fn a_comparison_resumes_with_what_is_missing() {
     assert_eq!(Results::load(&path).unwrap(), whole);
     let half = Results { runs: whole.runs[..4].to_vec() };
     assert_eq!(quick.run(&data, half, None, "test").unwrap(), whole);
-    let no_rate = Classify { grid: vec![], ..quick.clone() };
+    let mut no_rate = quick.clone();
+    no_rate.comparison.grid.clear();
     assert!(matches!(no_rate.run(&data, Results::default(), None, "test"), Err(Error::Parameter { .. })));
 }
 

@@ -71,6 +71,7 @@ fn metrics_without_a_value_are_errors() {
     for metric in [ClassMetric::F1, ClassMetric::JACCARD, ClassMetric::MATTHEWS, ClassMetric::KAPPA] {
         assert!(undefined(metric, &all_zero, &[0; 6]), "{}", metric.name());
     }
+    assert_eq!(ClassMetric::F1.where_undefined(0.0).value(&all_zero, &[0; 6]).unwrap(), 0.0);
     assert!(undefined(ClassMetric::PRECISION, &all_zero, &[0, 1, 0, 1, 0, 1]));
     let three = Scores::new(vec![1.0; 6], 3).unwrap();
     assert!(matches!(ClassMetric::AVERAGE_PRECISION.value(&three, &[0, 1]), Err(Error::Shape { .. })));

@@ -6,20 +6,18 @@
 
 use criterion::Criterion;
 use dfdx::prelude::*;
-use reloss::metric::{Direction, TopK};
+use reloss::metric::TopK;
 use reloss::ops::Adam;
 use reloss::sampler::{Sample, Sampler};
-use reloss::sort::SoftSort;
-use reloss::surrogate::{objective, Batch, Input, Network, Penalty, WithRespectTo};
+use reloss::surrogate::{objective, Batch, Fit, Input, Network, Penalty, WithRespectTo};
 
 #[path = "times.rs"]
 mod times;
 
 fn step(network: &mut Network, adam: &mut Adam, samples: &[Sample]) {
     let batch = Batch::new(samples, &Input::released(), WithRespectTo::Logits).unwrap();
-    let (penalty, sort) = (Penalty::released(), SoftSort::default());
-    let direction = Direction::HigherIsBetter;
-    let value = objective(network, &batch, direction, &penalty, &sort, reloss::Tape::default()).unwrap();
+    let (penalty, fit) = (Penalty::released(), Fit::default());
+    let value = objective(network, &batch, &TopK::ACCURACY, &penalty, &fit, reloss::Tape::default()).unwrap();
     adam.update(network.parameters_mut(), &mut value.total.try_backward().unwrap()).unwrap();
 }
 

@@ -1,0 +1,188 @@
+//! Losses on the same ground: one tuning budget for all, equal starts and batches, test parts touched once a run.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::{Results, Run};
+use crate::error::{Error, Result};
+use crate::loss::Loss;
+use crate::metric::Metric;
+use crate::progress::Progress;
+use crate::task::{Classification, Train};
+
+/// A loss to compare, made anew for every run, since some change while a model trains with them.
+pub struct Candidate {
+    name: String,
+    make: Box<dyn Fn() -> Result<Arc<dyn Loss>>>,
+}
+
+impl Candidate {
+    /// A loss that stays as it is.
+    pub fn fixed(loss: impl Loss + 'static) -> Self {
+        let loss: Arc<dyn Loss> = Arc::new(loss);
+        Self { name: loss.name(), make: Box::new(move || Ok(loss.clone())) }
+    }
+
+    /// As [`Candidate::fixed`], under another name.
+    pub fn named(name: &str, loss: impl Loss + 'static) -> Self {
+        Self { name: name.to_string(), ..Self::fixed(loss) }
+    }
+
+    /// A loss that every run needs one of its own of.
+    pub fn fresh(name: &str, make: impl Fn() -> Result<Arc<dyn Loss>> + 'static) -> Self {
+        Self { name: name.to_string(), make: Box::new(make) }
+    }
+}
+
+impl std::fmt::Debug for Candidate {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.debug_tuple("Candidate").field(&self.name).finish()
+    }
+}
+
+/// What losses are compared on: data under a regime, and the metric that judges.
+pub trait Case: Sync {
+    /// The data set's name.
+    fn data(&self) -> String;
+
+    /// The regime's name in tables and result files.
+    fn setting(&self) -> String;
+
+    /// The metric this case is judged by.
+    fn metric(&self) -> Arc<dyn Metric>;
+
+    /// The task of one seed.
+    ///
+    /// # Errors
+    /// What the data have to say.
+    fn task(&self, seed: u64) -> Result<Classification>;
+
+    /// How models are trained here, from what the comparison has for all.
+    fn train(&self, all: &Train) -> Train {
+        all.clone()
+    }
+
+    /// The losses of one task, in the same order for every seed; what is learned may use the training part alone.
+    ///
+    /// # Errors
+    /// What training and learning have to say.
+    fn candidates(&self, task: &Classification, train: &Train) -> Result<Vec<Candidate>>;
+}
+
+/// How losses are compared.
+#[derive(Debug, Clone)]
+pub struct Comparison {
+    /// One run of each loss per seed; test parts are touched once per run.
+    pub seeds: Vec<u64>,
+    /// Seeds the learning rates are tuned on, by the validation part alone.
+    pub tuning_seeds: Vec<u64>,
+    /// Learning rates tried, the same for every loss.
+    pub grid: Vec<f64>,
+    /// How the models are trained; rate and seed are set by the comparison.
+    pub train: Train,
+}
+
+impl Comparison {
+    /// Runs what `done` lacks, as many seeds at a time as there are threads, and writes `path` after
+    /// each round, so that nothing is lost.
+    ///
+    /// # Errors
+    /// What data, training, learning and the file have to say.
+    pub fn run(
+        &self,
+        what: &str,
+        cases: &[&dyn Case],
+        done: Results,
+        path: Option<&Path>,
+        command: &str,
+    ) -> Result<Results> {
+        let mut results = done;
+        let mut progress = Progress::new(what, cases.len() * self.seeds.len());
+        for (i, case) in cases.iter().enumerate() {
+            let (setting, metric) = (case.setting(), case.metric());
+            let missing = |seed: &&u64| !results.contains(&setting, metric.name(), **seed);
+            let seeds: Vec<u64> = self.seeds.iter().filter(missing).copied().collect();
+            if seeds.is_empty() {
+                continue;
+            }
+            let rates = self.tune(*case)?;
+            let mut done = self.seeds.len() - seeds.len();
+            for together in seeds.chunks(rayon::current_num_threads()) {
+                let runs = together.par_iter().map(|&seed| self.compare(*case, seed, &rates));
+                results.runs.extend(runs.collect::<Result<Vec<_>>>()?.into_iter().flatten());
+                if let Some(path) = path {
+                    results.save(path, command)?;
+                }
+                done += together.len();
+                progress.step(i * self.seeds.len() + done, || format!("{setting}, {}", metric.name()));
+            }
+        }
+        progress.finish();
+        Ok(results)
+    }
+
+    /// The best learning rate of each candidate by the validation parts of the tuning seeds.
+    fn tune(&self, case: &dyn Case) -> Result<Vec<f64>> {
+        let seeds = self.tuning_seeds.par_iter();
+        let scores = seeds.map(|&seed| self.validation(case, seed)).collect::<Result<Vec<_>>>()?;
+        let mut totals: Vec<Vec<f64>> = Vec::new();
+        for scores in scores {
+            totals.resize(scores.len(), vec![0.0; self.grid.len()]);
+            for (totals, scores) in totals.iter_mut().zip(scores) {
+                totals.iter_mut().zip(scores).for_each(|(total, score)| *total += score);
+            }
+        }
+        let best = |totals: &Vec<f64>| {
+            let best = totals.iter().zip(&self.grid).max_by(|a, b| a.0.total_cmp(b.0));
+            best.filter(|(total, _)| total.is_finite()).map(|(_, &rate)| rate)
+        };
+        let rates: Option<Vec<f64>> = totals.iter().map(best).collect();
+        rates.filter(|rates| !rates.is_empty()).ok_or_else(|| {
+            Error::parameter(
+                "grid",
+                format!("no rate of {:?} trains over seeds {:?}", self.grid, self.tuning_seeds),
+            )
+        })
+    }
+
+    /// The validation metric (higher is better) of each candidate at each rate of the grid.
+    fn validation(&self, case: &dyn Case, seed: u64) -> Result<Vec<Vec<f64>>> {
+        let (metric, task) = (case.metric(), case.task(seed)?);
+        let train = Train { seed, ..case.train(&self.train) };
+        let score = |candidate: &Candidate, learning_rate: f64| {
+            let options = Train { learning_rate, ..train.clone() };
+            match task.train((candidate.make)()?.as_ref(), metric.as_ref(), &options) {
+                Ok(outcome) => Ok(metric.direction().sign() * outcome.validation),
+                // A rate that does not train, or not to a value of the metric, is no choice.
+                Err(Error::Diverged { .. } | Error::Undefined { .. }) => Ok(f64::NEG_INFINITY),
+                Err(other) => Err(other),
+            }
+        };
+        let curve = |candidate: &Candidate| self.grid.iter().map(|&rate| score(candidate, rate)).collect();
+        case.candidates(&task, &train)?.iter().map(curve).collect()
+    }
+
+    /// One run of every candidate on the task of one seed.
+    fn compare(&self, case: &dyn Case, seed: u64, rates: &[f64]) -> Result<Vec<Run>> {
+        let (metric, task) = (case.metric(), case.task(seed)?);
+        let train = Train { seed, ..case.train(&self.train) };
+        let mut runs = Vec::new();
+        for (candidate, &learning_rate) in case.candidates(&task, &train)?.iter().zip(rates) {
+            let options = Train { learning_rate, ..train.clone() };
+            let outcome = task.train((candidate.make)()?.as_ref(), metric.as_ref(), &options)?;
+            runs.push(Run {
+                data: case.data(),
+                model: task.model_name(),
+                loss: candidate.name.clone(),
+                metric: metric.name().to_string(),
+                direction: metric.direction(),
+                setting: case.setting(),
+                seed,
+                value: outcome.test(metric.as_ref())?,
+            });
+        }
+        Ok(runs)
+    }
+}

@@ -1,0 +1,228 @@
+//! The toy experiment: two classes, metrics that cannot be differentiated, losses learned by rank and by value.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Candidate, Case, Comparison, Results};
+use crate::baseline::{AlternatingSurrogate, Lsl};
+use crate::correlation::spearman;
+use crate::data::{Dataset, Scaler, Split};
+use crate::error::{Error, Result};
+use crate::loss::CrossEntropy;
+use crate::metric::{ClassMetric, Metric};
+use crate::sampler::{Labels, Sample, Sampler};
+use crate::surrogate::{learn, learn_watched, Fit, Input, Learn, Learned, Penalty, Slope, Surrogate};
+use crate::task::{Classification, Train};
+
+/// One metric on one data set of two classes.
+///
+/// # Reference
+/// After Huang et al., "Relational Surrogate Loss Learning", ICLR 2022, figures of the toy experiment; their data set is
+/// not known.
+#[derive(Debug, Clone)]
+pub struct Toy {
+    /// Two classes.
+    pub data: Dataset,
+    /// What models are judged by.
+    pub metric: ClassMetric,
+    /// Widths of the model's hidden layers.
+    pub hidden: Vec<usize>,
+    /// How losses are learned, by rank and by value alike.
+    pub learn: Learn,
+}
+
+/// Losses learned from the same predictions, one by the metric's ranks and one by its values.
+#[derive(Debug, Clone)]
+pub struct Pair {
+    /// ReLoss.
+    pub by_rank: Learned,
+    /// The same network and penalty-free, as losses were learned before.
+    pub by_value: Learned,
+}
+
+/// Rank correlation of a loss with the metric while it is learned.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Progression {
+    /// The step of learning.
+    pub step: usize,
+    /// Spearman between −loss and metric on predictions for the rows it learns from.
+    pub train: f64,
+    /// The same on predictions for the test part, with their true labels resampled.
+    pub held_out: f64,
+}
+
+impl Toy {
+    /// A case with one hidden layer of 32.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for data of other than two classes.
+    pub fn new(data: Dataset, metric: ClassMetric) -> Result<Self> {
+        if data.classes() != 2 {
+            return Err(Error::shape("toy experiment", "two classes", data.classes()));
+        }
+        Ok(Self { data, metric, hidden: vec![32], learn: Self::learning(&metric) })
+    }
+
+    /// How losses for this metric are learned: an error rate is a mean over rows, other metrics are of the batch as a set.
+    fn learning(metric: &ClassMetric) -> Learn {
+        if metric.name() == ClassMetric::ERROR_RATE.name() {
+            return Learn::default();
+        }
+        Learn {
+            input: Input { set: true, ..Input::default() },
+            penalty: Penalty { slope: Slope::Sample, ..Penalty::default() },
+            // Well above 0, so that a start that ranks backwards can be turned round.
+            output_bias: 2.0,
+            ..Learn::default()
+        }
+    }
+
+    /// The loss options of the value fit: the squared distance alone, as in the papers that fit values.
+    pub fn by_value(&self) -> Learn {
+        Learn {
+            fit: Fit::Value,
+            penalty: Penalty { weight: 0.0, ..self.learn.penalty },
+            ..self.learn.clone()
+        }
+    }
+
+    /// Predictions for the training part, of all qualities a model passes through, relabelled to cover the metric.
+    ///
+    /// # Errors
+    /// What training has to say.
+    pub fn sampler(&self, task: &Classification, train: &Train) -> Result<Sampler> {
+        Ok(Sampler::stored(task.store_predictions(&self.metric, train)?))
+    }
+
+    /// Both losses, from the same predictions.
+    ///
+    /// # Errors
+    /// What training and learning have to say.
+    pub fn pair(&self, task: &Classification, train: &Train) -> Result<Pair> {
+        let sampler = self.sampler(task, train)?;
+        let of = |options: Learn| learn(&self.metric, &sampler, &Learn { seed: train.seed, ..options });
+        Ok(Pair { by_rank: of(self.learn.clone())?, by_value: of(self.by_value())? })
+    }
+
+    /// Samples of another task's test predictions: models of all qualities, on rows no loss has learned from.
+    ///
+    /// # Errors
+    /// What training has to say.
+    pub fn held_out(&self, task: &Classification, train: &Train, count: usize) -> Result<Vec<Sample>> {
+        let mut other = task.clone();
+        other.splits.train = task.splits.test.clone();
+        let sampler = Sampler { labels: Labels::Cover, ..self.sampler(&other, train)? };
+        sampler.draw(&self.metric, count, train.seed ^ 0x7E57)
+    }
+
+    /// Learns a loss and looks at its rank correlation on both kinds of samples on the way.
+    ///
+    /// # Errors
+    /// What learning has to say.
+    pub fn progression(
+        &self,
+        options: &Learn,
+        sampler: &Sampler,
+        held_out: &[Sample],
+    ) -> Result<(Learned, Vec<Progression>)> {
+        let own = sampler.draw(&self.metric, held_out.len().max(2), options.seed ^ 0x0117)?;
+        let mut seen = Vec::new();
+        let learned = learn_watched(&self.metric, sampler, options, |step, loss| {
+            let train = self.agreement(loss, &own)?;
+            seen.push(Progression { step, train, held_out: self.agreement(loss, held_out)? });
+            Ok(())
+        })?;
+        Ok((learned, seen))
+    }
+
+    /// Exact Spearman between −loss and metric (loss, where lower is better); 0 for a loss that ranks nothing.
+    ///
+    /// # Errors
+    /// [`Error::Undefined`] when all samples have the same metric.
+    pub fn agreement(&self, loss: &Surrogate, samples: &[Sample]) -> Result<f64> {
+        let losses: Vec<f64> = loss.values(samples)?.iter().map(|v| -v).collect();
+        let sign = self.metric.direction().sign();
+        let metric: Vec<f64> = samples.iter().map(|s| sign * s.metric).collect();
+        match spearman(&losses, &metric) {
+            Err(Error::Undefined { .. }) if losses.windows(2).all(|w| w[0] == w[1]) => Ok(0.0),
+            other => other,
+        }
+    }
+
+    /// Compares cross-entropy, the alternating surrogate, and losses learned once by value and by rank.
+    ///
+    /// # Errors
+    /// As [`Comparison::run`].
+    pub fn run(
+        cases: &[Self],
+        comparison: &Comparison,
+        done: Results,
+        path: Option<&Path>,
+        command: &str,
+    ) -> Result<Results> {
+        let cases: Vec<&dyn Case> = cases.iter().map(|case| case as &dyn Case).collect();
+        comparison.run("toy", &cases, done, path, command)
+    }
+
+    /// The comparison's seeds and budget: 40 epochs in batches of 64, seven learning rates on four other seeds.
+    pub fn comparison(seeds: Vec<u64>) -> Comparison {
+        Comparison {
+            seeds,
+            tuning_seeds: vec![100, 101, 102, 103],
+            grid: vec![1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2, 3.2e-2, 6.4e-2],
+            train: Train::default(),
+        }
+    }
+
+    /// Metrics of the experiment: the paper's misclassification rate, and those of Grabocka et al.; a model that predicts one
+    /// class has a Matthews' correlation of 0.
+    pub const METRICS: [ClassMetric; 5] = [
+        ClassMetric::ERROR_RATE,
+        ClassMetric::F1,
+        ClassMetric::ROC_AUC,
+        ClassMetric::JACCARD,
+        ClassMetric::MATTHEWS.where_undefined(0.0),
+    ];
+
+    /// What the comparison calls its losses, in its order.
+    pub const LOSSES: [&'static str; 4] =
+        ["cross_entropy", "learned_alternating", "learned_by_value", "reloss"];
+}
+
+impl Case for Toy {
+    fn data(&self) -> String {
+        self.data.name().to_string()
+    }
+
+    fn setting(&self) -> String {
+        self.data.name().to_string()
+    }
+
+    fn metric(&self) -> Arc<dyn Metric> {
+        Arc::new(self.metric)
+    }
+
+    /// The split of one seed, features scaled by its training part.
+    fn task(&self, seed: u64) -> Result<Classification> {
+        let mut splits = self.data.split(&Split { seed, ..Split::default() })?;
+        let scaler = Scaler::fit(&splits.train);
+        for part in [&mut splits.train, &mut splits.validation, &mut splits.test] {
+            *part = scaler.apply(part)?;
+        }
+        Ok(Classification { splits, hidden: self.hidden.clone() })
+    }
+
+    fn candidates(&self, task: &Classification, train: &Train) -> Result<Vec<Candidate>> {
+        let Pair { by_rank, by_value } = self.pair(task, train)?;
+        let (metric, lsl) = (self.metric(), Lsl { seed: train.seed, ..Lsl::default() });
+        let alternating = move || -> Result<Arc<dyn crate::loss::Loss>> {
+            Ok(Arc::new(AlternatingSurrogate::new(metric.clone(), &lsl)?))
+        };
+        Ok(vec![
+            Candidate::fixed(CrossEntropy::default()),
+            Candidate::fresh(Self::LOSSES[1], alternating),
+            Candidate::named(Self::LOSSES[2], by_value.loss),
+            Candidate::fixed(by_rank.loss),
+        ])
+    }
+}
