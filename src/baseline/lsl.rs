@@ -17,7 +17,8 @@ use crate::{Matrix, Scalar, Tape};
 pub struct Lsl {
     /// Adam's learning rate for the surrogate; 2e-3 in a released relative of the paper.
     pub learning_rate: f64,
-    /// Updates of the surrogate before each of the model; 1 there.
+    /// Updates of the surrogate before each of the model; 1 there, 5 here ("ours": with 1 more runs end with the ranking
+    /// turned round).
     pub updates: usize,
     /// Width of the surrogate's hidden layers; 64, as that of a learned loss here.
     pub hidden: usize,
@@ -27,7 +28,7 @@ pub struct Lsl {
 
 impl Default for Lsl {
     fn default() -> Self {
-        Self { learning_rate: 2e-3, updates: 1, hidden: 64, seed: 0 }
+        Self { learning_rate: 2e-3, updates: 5, hidden: 64, seed: 0 }
     }
 }
 
@@ -78,7 +79,7 @@ impl AlternatingSurrogate {
         if !(rate > 0.0 && rate.is_finite()) {
             return Err(Error::parameter("learning_rate", format!("{rate} is not positive and finite")));
         }
-        let input = Input { set: true, ..Input::default() };
+        let input = Input { set: true, scale: 1.0, ..Input::default() };
         let network = Network::new(input.width(), options.hidden, options.seed)?;
         let surrogate = Surrogate::new(network, input, metric.name())?;
         let state = Mutex::new(State { surrogate, adam: Adam::new(rate, 0.0) });

@@ -1,5 +1,51 @@
 //! What others do about metrics that cannot be differentiated: one paper a file, each a [`Loss`](crate::loss::Loss).
+//!
+//! Closed forms are computed in `f64` with a gradient of their own, checked against finite differences.
 
+mod anyloss;
+mod jeffries_matusita;
 mod lsl;
+mod pairwise_auc;
 
+pub use anyloss::{AnyLoss, SoftMetric};
+pub use jeffries_matusita::JeffriesMatusita;
 pub use lsl::{AlternatingSurrogate, Lsl};
+pub use pairwise_auc::{PairLoss, PairwiseAuc};
+
+use dfdx::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::ops::{check_batch, host, matrix};
+use crate::{Matrix, Scalar, Tape};
+
+/// A loss whose value and gradient are known already, recorded on the logits' tape.
+///
+/// Σ G·z + c has gradient G, and with c = value − Σ G·z that value: ordinary operations, on any device.
+fn record(logits: Matrix<Tape>, value: f64, gradient: Vec<f32>) -> Result<Scalar<Tape>> {
+    let along: f64 = host(&logits).iter().zip(&gradient).map(|(z, g)| f64::from(*z) * f64::from(*g)).sum();
+    let &(rows, classes) = logits.shape();
+    let constant = (value - along) as f32;
+    Ok(logits.try_mul(matrix(gradient, rows, classes)?)?.try_sum()?.try_add(constant)?)
+}
+
+/// Softmax of each row, in `f64`.
+fn probabilities(logits: &Matrix<Tape>) -> Vec<f64> {
+    let classes = logits.shape().1;
+    let mut p: Vec<f64> = host(logits).into_iter().map(f64::from).collect();
+    for row in p.chunks_exact_mut(classes) {
+        let most = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        row.iter_mut().for_each(|z| *z = (*z - most).exp());
+        let sum: f64 = row.iter().sum();
+        row.iter_mut().for_each(|z| *z /= sum);
+    }
+    p
+}
+
+/// Of two classes the logit of class 1 less that of class 0.
+fn binary(op: &'static str, logits: &Matrix<Tape>, labels: &[usize]) -> Result<Vec<f64>> {
+    check_batch(op, logits, labels)?;
+    match logits.shape().1 {
+        2 => Ok(host(logits).chunks_exact(2).map(|row| f64::from(row[1]) - f64::from(row[0])).collect()),
+        other => Err(Error::shape(op, "two classes", other)),
+    }
+}

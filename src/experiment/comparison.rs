@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::loss::Loss;
 use crate::metric::Metric;
 use crate::progress::Progress;
-use crate::task::{Classification, Train};
+use crate::task::{Classification, Outcome, Train};
 
 /// A loss to compare, made anew for every run, since some change while a model trains with them.
 pub struct Candidate {
@@ -124,7 +124,10 @@ impl Comparison {
     }
 
     /// The best learning rate of each candidate by the validation parts of the tuning seeds.
-    fn tune(&self, case: &dyn Case) -> Result<Vec<f64>> {
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] where no rate trains, and what data, training and learning have to say.
+    pub fn tune(&self, case: &dyn Case) -> Result<Vec<f64>> {
         let seeds = self.tuning_seeds.par_iter();
         let scores = seeds.map(|&seed| self.validation(case, seed)).collect::<Result<Vec<_>>>()?;
         let mut totals: Vec<Vec<f64>> = Vec::new();
@@ -164,25 +167,58 @@ impl Comparison {
         case.candidates(&task, &train)?.iter().map(curve).collect()
     }
 
-    /// One run of every candidate on the task of one seed.
-    fn compare(&self, case: &dyn Case, seed: u64, rates: &[f64]) -> Result<Vec<Run>> {
+    /// Models of every seed trained with each candidate at its rate, as the candidate's name with an outcome a seed.
+    ///
+    /// # Errors
+    /// What data, training and learning have to say.
+    pub fn outcomes(&self, case: &dyn Case, rates: &[f64]) -> Result<Vec<(String, Vec<Outcome>)>> {
+        let seeds = self.seeds.par_iter().map(|&seed| self.of_seed(case, seed, rates));
+        let mut of_losses: Vec<(String, Vec<Outcome>)> = Vec::new();
+        for of_seed in seeds.collect::<Result<Vec<_>>>()? {
+            for (i, (name, outcome)) in of_seed.into_iter().enumerate() {
+                match of_losses.get_mut(i) {
+                    Some(of_loss) => of_loss.1.push(outcome),
+                    None => of_losses.push((name, vec![outcome])),
+                }
+            }
+        }
+        Ok(of_losses)
+    }
+
+    fn of_seed(&self, case: &dyn Case, seed: u64, rates: &[f64]) -> Result<Vec<(String, Outcome)>> {
         let (metric, task) = (case.metric(), case.task(seed)?);
         let train = Train { seed, ..case.train(&self.train) };
-        let mut runs = Vec::new();
-        for (candidate, &learning_rate) in case.candidates(&task, &train)?.iter().zip(rates) {
+        let candidates = case.candidates(&task, &train)?;
+        if candidates.len() != rates.len() {
+            return Err(Error::shape(
+                "comparison",
+                format!("{} learning rates", candidates.len()),
+                rates.len(),
+            ));
+        }
+        let one = |(candidate, &learning_rate): (&Candidate, &f64)| {
             let options = Train { learning_rate, ..train.clone() };
             let outcome = task.train((candidate.make)()?.as_ref(), metric.as_ref(), &options)?;
-            runs.push(Run {
+            Ok((candidate.name.clone(), outcome))
+        };
+        candidates.iter().zip(rates).map(one).collect()
+    }
+
+    /// One run of every candidate on the task of one seed.
+    fn compare(&self, case: &dyn Case, seed: u64, rates: &[f64]) -> Result<Vec<Run>> {
+        let metric = case.metric();
+        let run = |(loss, outcome): (String, Outcome)| {
+            Ok(Run {
                 data: case.data(),
-                model: task.model_name(),
-                loss: candidate.name.clone(),
+                model: outcome.model.name(),
+                loss,
                 metric: metric.name().to_string(),
                 direction: metric.direction(),
                 setting: case.setting(),
                 seed,
                 value: outcome.test(metric.as_ref())?,
-            });
-        }
-        Ok(runs)
+            })
+        };
+        self.of_seed(case, seed, rates)?.into_iter().map(run).collect()
     }
 }

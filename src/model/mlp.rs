@@ -43,6 +43,15 @@ impl Mlp {
         Ok(Self { parameters: Parameters::new(members) })
     }
 
+    /// Its name in tables, by its widths: `mlp-64-128-10`.
+    pub fn name(&self) -> String {
+        let weights = self.parameters.iter().step_by(2).map(|weight| *weight.value().shape());
+        weights.fold("mlp".to_string(), |name, (outputs, inputs)| match name.as_str() {
+            "mlp" => format!("mlp-{inputs}-{outputs}"),
+            _ => format!("{name}-{outputs}"),
+        })
+    }
+
     fn run<T: dfdx::prelude::Tape<f32, Dev>>(&self, x: Matrix<T>) -> Result<Matrix<T>> {
         let members: Vec<_> = self.parameters.iter().collect();
         let width = members[0].value().shape().1;

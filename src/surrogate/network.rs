@@ -131,33 +131,28 @@ impl Network {
         Ok(self.tail(mean)?.try_abs()?)
     }
 
-    /// The layers before the mean over rows.
+    /// The layers before the mean over rows: all but the last.
     fn head(&self) -> Parameters {
-        Parameters::new(self.parameters.iter().take(4).cloned().collect())
+        Parameters::new(self.parameters.iter().take(6).cloned().collect())
     }
 
-    /// The layers after the mean over rows, weight and bias in turn.
-    fn after(&self) -> Vec<&Parameter> {
-        self.parameters.iter().skip(4).collect()
+    /// Weight and bias of the layer after the mean over rows.
+    fn last(&self) -> (&Parameter, &Parameter) {
+        let layers: Vec<&Parameter> = self.parameters.iter().skip(6).collect();
+        (layers[0], layers[1])
     }
 
     fn tail<T: Tape<f32, Dev>>(&self, mean: Matrix<T>) -> Result<Matrix<T>> {
-        let layers = self.after();
-        let hidden = elu(linear(elu(mean)?, layers[0], layers[1])?)?;
-        linear(hidden, layers[2], layers[3])
+        let (weight, bias) = self.last();
+        linear(elu(mean)?, weight, bias)
     }
 
     /// The derivative of [`Network::tail`] with respect to its input, (samples, hidden).
     fn tail_slope<T: Tape<f32, Dev>>(&self, mean: Matrix<T>) -> Result<Matrix<T>> {
-        let layers = self.after();
-        let (mean, tape) = mean.split_tape();
-        let first = elu_slope(mean.retaped::<T>())?;
-        let second = elu_slope(linear(elu(mean.put_tape(tape))?, layers[0], layers[1])?)?;
-        let shape = *second.shape();
-        let last = layers[2].value().retaped::<T>().try_reshape_like(&(shape.1,))?;
-        let last: Matrix<T> = last.try_broadcast_like::<_, Axis<0>>(&shape)?;
-        let back = second.try_mul(last)?.try_matmul(layers[0].value().retaped::<T>())?;
-        Ok(back.try_mul(first)?)
+        let slope = elu_slope(mean)?;
+        let shape = *slope.shape();
+        let weight = self.last().0.value().retaped::<T>().try_reshape_like(&(shape.1,))?;
+        Ok(slope.try_mul(weight.try_broadcast_like::<_, Axis<0>>(&shape)?)?)
     }
 
     /// The layers, from input to output.

@@ -102,3 +102,11 @@ fn files_are_scored_with_intervals() {
     let shorter = write("short", "one\n");
     assert!(refusal(&["score", "translations", &hypotheses, &shorter]).contains(&shorter));
 }
+
+#[test]
+fn a_toy_metric_that_does_not_exist_is_named_beside_those_that_do() {
+    let message = refusal(&["toy", "--metric", "BLEU"]);
+    assert!(message.contains("error rate, F1, ROC-AUC"), "{message}");
+    assert!(refusal(&["toy", "--seeds", "0"]).contains("`seeds`"));
+    assert!(refusal(&["toy", "--data", "none.csv"]).contains("none.csv"));
+}

@@ -17,3 +17,4 @@ mod sort;
 mod sorting_task;
 mod support;
 mod surrogate;
+mod toy;
