@@ -4,7 +4,7 @@ use polars::prelude::{Column, DataFrame};
 
 use super::{Block, Figure, Panel, Table};
 use crate::error::{Error, Result};
-use crate::experiment::mean_sd;
+use crate::metric::quantile;
 use crate::surrogate::{Profile, Report, Step};
 use crate::task::Outcome;
 
@@ -59,9 +59,9 @@ impl Report {
     }
 }
 
-/// Training curves over seeds: the mean validation metric by epoch, a line a loss, in a band of one standard deviation.
+/// Training curves over seeds: the median validation metric by epoch, a line a loss, in a band that holds the middle half.
 ///
-/// Values that are undefined in an epoch (NaN) are left out of its mean.
+/// Medians, since a single run that fails would move a mean and its deviation off the chart: tables show those.
 ///
 /// # Example
 /// See the notebook `02_toy`.
@@ -69,15 +69,17 @@ pub fn training_bands(title: &str, metric: &str, losses: &[(&str, &[Outcome])]) 
     let mut panel = Panel::new(title).x("epoch").y(&format!("validation {metric}"));
     for (name, outcomes) in losses {
         let epochs = outcomes.iter().map(|outcome| outcome.history.len()).min().unwrap_or(0);
-        let at = |epoch: usize| {
-            let values: Vec<f64> = outcomes.iter().map(|o| o.history[epoch].validation).collect();
-            mean_sd(&values.into_iter().filter(|v| v.is_finite()).collect::<Vec<_>>())
+        let quarters = |share: f64| -> Vec<f64> {
+            let at = |epoch: usize| {
+                let mut values: Vec<f64> = outcomes.iter().map(|o| o.history[epoch].validation).collect();
+                values.sort_by(f64::total_cmp);
+                quantile(&values, share)
+            };
+            (0..epochs).map(at).collect()
         };
-        let spreads: Vec<(f64, f64)> = (0..epochs).map(at).collect();
         let x: Vec<f64> = (1..=epochs).map(|epoch| epoch as f64).collect();
-        let edge = |sign: f64| spreads.iter().map(|(mean, sd)| mean + sign * sd).collect::<Vec<f64>>();
-        let mean: Vec<(f64, f64)> = x.iter().copied().zip(spreads.iter().map(|s| s.0)).collect();
-        panel = panel.line(name, &mean).band(name, &x, &edge(-1.0), &edge(1.0));
+        let median: Vec<(f64, f64)> = x.iter().copied().zip(quarters(0.5)).collect();
+        panel = panel.line(name, &median).band(name, &x, &quarters(0.25), &quarters(0.75));
     }
     panel
 }

@@ -226,8 +226,8 @@ fn chosen(labels: &[usize], rows: &[usize]) -> Vec<usize> {
     rows.iter().map(|&row| labels[row]).collect()
 }
 
-/// Between neighbours linearly, as in NumPy.
-fn quantile(sorted: &[f64], q: f64) -> f64 {
+/// Of ascending values, one or more; between neighbours linearly, as in NumPy.
+pub(crate) fn quantile(sorted: &[f64], q: f64) -> f64 {
     let place = q * (sorted.len() - 1) as f64;
     let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
     below + (above - below) * place.fract()

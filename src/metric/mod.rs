@@ -12,6 +12,7 @@ mod scores;
 mod tally;
 mod text;
 
+pub(crate) use bootstrap::quantile;
 pub use bootstrap::{Bootstrap, Difference, Interval};
 pub use classification::{class_counts, ClassMetric, TopK};
 pub use coco::{KeypointAp, KeypointMatches, Oks};
