@@ -41,12 +41,12 @@ impl Default for Lsl {
 /// # Example
 /// ```
 /// use reloss::baseline::{AlternatingSurrogate, Lsl};
-/// use reloss::loss::Loss;
 /// use reloss::metric::ClassMetric;
 /// let loss = AlternatingSurrogate::new(std::sync::Arc::new(ClassMetric::F1), &Lsl::default())?;
-/// let logits = reloss::ops::matrix(vec![1.0, 0.0, 0.0, 2.0], 2, 2)?;
-/// let value = loss.loss(logits.leaky_traced(), &[0, 1])?;
-/// assert!(reloss::ops::scalar(&value) >= 0.0);
+/// let scores = reloss::metric::Scores::new(vec![1.0, 0.0, 0.0, 2.0], 2)?;
+/// // Every call fits the surrogate to the metric of its batch: here towards 1 − F1 = 0.
+/// let values = (0..40).map(|_| reloss::loss::value(&loss, &scores, &[0, 1])).collect::<Result<Vec<f64>, _>>()?;
+/// assert!(values[39] < values[0]);
 /// # Ok::<(), reloss::Error>(())
 /// ```
 ///

@@ -4,13 +4,19 @@
 
 mod anyloss;
 mod jeffries_matusita;
+mod listwise;
 mod lsl;
 mod pairwise_auc;
+mod recall_at_k;
+mod uniloss;
 
 pub use anyloss::{AnyLoss, SoftMetric};
 pub use jeffries_matusita::JeffriesMatusita;
+pub use listwise::{approx_ndcg, hinge_bound_ranks, ranking_softmax};
 pub use lsl::{AlternatingSurrogate, Lsl};
 pub use pairwise_auc::{PairLoss, PairwiseAuc};
+pub use recall_at_k::RecallAtK;
+pub use uniloss::{Compared, Comparisons, UniLoss};
 
 use dfdx::prelude::*;
 

@@ -3,6 +3,7 @@
 //! `cargo test --release conformance` runs the committed cases; with `RELOSS_CONFORMANCE=FILE` it runs the cases of
 //! another file of the same form instead. Failing ids are printed with got and expected.
 
+use reloss::baseline::{approx_ndcg, hinge_bound_ranks, ranking_softmax, AnyLoss, SoftMetric};
 use reloss::correlation::{
     kendall_tau_b, kendall_tau_c, pearson, pearson_gradient, somers_d, spearman, weighted_tau, Combine,
     WeightedTau,
@@ -97,6 +98,19 @@ fn evaluate(case: &Value) -> Outcome {
         "diffsort_spearman" => diffsort_spearman(params, inputs).map(|(value, _)| value),
         "diffsort_spearman_grad" => diffsort_spearman(params, inputs).map(|(_, gradient)| gradient),
         "soft_spearman_grad" => soft_spearman_gradient(params, inputs),
+        "anyloss_accuracy" => soft_counts(SoftMetric::Accuracy, params, inputs),
+        "anyloss_f1" => soft_counts(SoftMetric::FBeta(1.0), params, inputs),
+        "anyloss_fbeta" => soft_counts(SoftMetric::FBeta(number(params, "beta")?), params, inputs),
+        "anyloss_gmean" => soft_counts(SoftMetric::GMean, params, inputs),
+        "anyloss_balanced_accuracy" => soft_counts(SoftMetric::BalancedAccuracy, params, inputs),
+        "ranking_softmax_loss" => listwise(inputs, ranking_softmax).map(|(value, _)| value),
+        "ranking_softmax_loss_grad" => listwise(inputs, ranking_softmax).map(|(_, gradient)| gradient),
+        "approx_ndcg" => {
+            let temperature = number(params, "temperature")?;
+            listwise(inputs, |scores, labels| approx_ndcg(scores, labels, temperature))
+                .map(|(value, _)| value)
+        }
+        "hinge_bound_ranks" => show(hinge_bound_ranks(&numbers(&inputs["scores"]))),
         "f1" => averaged(params, inputs, |c, average| c.f_beta(1.0, average)),
         "fbeta" => {
             let beta = number(params, "beta")?;
@@ -343,6 +357,22 @@ fn flags(value: &Value) -> Vec<bool> {
 }
 
 /// Labels by the order of their values: any numbers name classes.
+fn soft_counts(metric: SoftMetric, params: &Value, inputs: &Value) -> Outcome {
+    let labels: Vec<usize> = numbers(&inputs["y_true"]).iter().map(|&y| y as usize).collect();
+    let loss = AnyLoss { metric, steepness: number(params, "L")? };
+    show(loss.value(&numbers(&inputs["p"]), &labels).map(|(value, _)| value))
+}
+
+/// Value and gradient.
+fn listwise(
+    inputs: &Value,
+    of: impl Fn(&[f64], &[f64]) -> reloss::Result<(f64, Vec<f64>)>,
+) -> Result<(Value, Value), String> {
+    let (scores, labels) = (numbers(&inputs["scores"]), numbers(&inputs["labels"]));
+    let (value, gradient) = of(&scores, &labels).map_err(|e| e.to_string())?;
+    Ok((json!(value), json!(gradient)))
+}
+
 fn confusion(inputs: &Value) -> Result<Confusion, String> {
     let (truth, predicted) = (numbers(&inputs["y_true"]), numbers(&inputs["y_pred"]));
     let both: Vec<f64> = truth.iter().chain(&predicted).copied().collect();

@@ -1,5 +1,6 @@
 //! All integration tests in one binary: one link, one run.
 
+mod baseline;
 #[cfg(feature = "cli")]
 mod cli;
 mod conformance;
