@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{Results, Run};
+use super::{per_seed, Results, Run};
 use crate::error::{Error, Result};
 use crate::loss::Loss;
 use crate::metric::Metric;
@@ -172,9 +172,8 @@ impl Comparison {
     /// # Errors
     /// What data, training and learning have to say.
     pub fn outcomes(&self, case: &dyn Case, rates: &[f64]) -> Result<Vec<(String, Vec<Outcome>)>> {
-        let seeds = self.seeds.par_iter().map(|&seed| self.of_seed(case, seed, rates));
         let mut of_losses: Vec<(String, Vec<Outcome>)> = Vec::new();
-        for of_seed in seeds.collect::<Result<Vec<_>>>()? {
+        for of_seed in per_seed(&self.seeds, |seed| self.of_seed(case, seed, rates))? {
             for (i, (name, outcome)) in of_seed.into_iter().enumerate() {
                 match of_losses.get_mut(i) {
                     Some(of_loss) => of_loss.1.push(outcome),

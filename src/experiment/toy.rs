@@ -3,9 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
-use super::{Candidate, Case, Comparison, Results, Run};
+use super::{per_seed, Candidate, Case, Comparison, Results, Run};
 use crate::baseline::{AlternatingSurrogate, Lsl};
 use crate::correlation::spearman;
 use crate::data::{Dataset, Scaler, Split};
@@ -153,14 +151,13 @@ impl Toy {
         seeds: &[u64],
         learning_rate: f64,
     ) -> Result<Vec<(Learned, Outcome)>> {
-        let one = |&seed: &u64| {
+        per_seed(seeds, |seed| {
             let (task, train) = (self.task(seed)?, Train { seed, ..Train::default() });
             let sampler = self.sampler(&task, &train)?;
             let learned = learn(&self.metric, &sampler, &Learn { seed, ..options.clone() })?;
             let outcome = task.train(&learned.loss, &self.metric, &Train { learning_rate, ..train })?;
             Ok((learned, outcome))
-        };
-        seeds.par_iter().map(one).collect()
+        })
     }
 
     /// One loss a seed, learned from this case's model alone, trains models of these hidden widths; cross-entropy and a
@@ -171,7 +168,7 @@ impl Toy {
     /// # Errors
     /// What training and learning have to say.
     pub fn transfer(&self, models: &[Vec<usize>], seeds: &[u64], rates: [f64; 3]) -> Result<Results> {
-        let one = |&seed: &u64| -> Result<Vec<Run>> {
+        let one = |seed: u64| -> Result<Vec<Run>> {
             let (task, train) = (self.task(seed)?, Train { seed, ..Train::default() });
             let learned = self.pair(&task, &train)?.by_rank.loss;
             let mut runs = Vec::new();
@@ -201,7 +198,7 @@ impl Toy {
             }
             Ok(runs)
         };
-        let mut runs = seeds.par_iter().map(one).collect::<Result<Vec<_>>>()?.concat();
+        let mut runs = per_seed(seeds, one)?.concat();
         runs.sort_by_key(|run| models.iter().position(|hidden| run.model == self.model_name(hidden)));
         Ok(Results { runs })
     }
