@@ -6,7 +6,9 @@ mod anyloss;
 mod jeffries_matusita;
 mod listwise;
 mod lsl;
+mod newton;
 mod pairwise_auc;
+mod proto_triplet;
 mod recall_at_k;
 mod uniloss;
 
@@ -14,7 +16,9 @@ pub use anyloss::{AnyLoss, SoftMetric};
 pub use jeffries_matusita::JeffriesMatusita;
 pub use listwise::{approx_ndcg, hinge_bound_ranks, ranking_softmax};
 pub use lsl::{AlternatingSurrogate, Lsl};
+pub use newton::NewtonFisher;
 pub use pairwise_auc::{PairLoss, PairwiseAuc};
+pub use proto_triplet::ProtoTriplet;
 pub use recall_at_k::RecallAtK;
 pub use uniloss::{Compared, Comparisons, UniLoss};
 

@@ -12,27 +12,39 @@ use crate::metric::Metric;
 use crate::progress::Progress;
 use crate::task::{Classification, Outcome, Train};
 
-/// A loss to compare, made anew for every run, since some change while a model trains with them.
+/// How a candidate trains a model: the task, the metric it is judged by, and the options of the run.
+type Training = dyn Fn(&Classification, &dyn Metric, &Train) -> Result<Outcome>;
+
+/// A way to train to compare: a loss, or a procedure of several steps.
 pub struct Candidate {
     name: String,
-    make: Box<dyn Fn() -> Result<Arc<dyn Loss>>>,
+    train: Box<Training>,
 }
 
 impl Candidate {
     /// A loss that stays as it is.
     pub fn fixed(loss: impl Loss + 'static) -> Self {
-        let loss: Arc<dyn Loss> = Arc::new(loss);
-        Self { name: loss.name(), make: Box::new(move || Ok(loss.clone())) }
+        Self::named(&loss.name(), loss)
     }
 
     /// As [`Candidate::fixed`], under another name.
     pub fn named(name: &str, loss: impl Loss + 'static) -> Self {
-        Self { name: name.to_string(), ..Self::fixed(loss) }
+        Self::procedure(name, move |task, metric, options| task.train(&loss, metric, options))
     }
 
-    /// A loss that every run needs one of its own of.
-    pub fn fresh(name: &str, make: impl Fn() -> Result<Arc<dyn Loss>> + 'static) -> Self {
-        Self { name: name.to_string(), make: Box::new(make) }
+    /// A loss that changes while a model trains: every run needs one of its own, made from its seed.
+    pub fn fresh(name: &str, make: impl Fn(u64) -> Result<Box<dyn Loss>> + 'static) -> Self {
+        Self::procedure(name, move |task, metric, options| {
+            task.train(make(options.seed)?.as_ref(), metric, options)
+        })
+    }
+
+    /// Any way to train.
+    pub fn procedure(
+        name: &str,
+        train: impl Fn(&Classification, &dyn Metric, &Train) -> Result<Outcome> + 'static,
+    ) -> Self {
+        Self { name: name.to_string(), train: Box::new(train) }
     }
 }
 
@@ -156,7 +168,7 @@ impl Comparison {
         let train = Train { seed, ..case.train(&self.train) };
         let score = |candidate: &Candidate, learning_rate: f64| {
             let options = Train { learning_rate, ..train.clone() };
-            match task.train((candidate.make)()?.as_ref(), metric.as_ref(), &options) {
+            match (candidate.train)(&task, metric.as_ref(), &options) {
                 Ok(outcome) => Ok(metric.direction().sign() * outcome.validation),
                 // A rate that does not train, or not to a value of the metric, is no choice.
                 Err(Error::Diverged { .. } | Error::Undefined { .. }) => Ok(f64::NEG_INFINITY),
@@ -197,7 +209,7 @@ impl Comparison {
         }
         let one = |(candidate, &learning_rate): (&Candidate, &f64)| {
             let options = Train { learning_rate, ..train.clone() };
-            let outcome = task.train((candidate.make)()?.as_ref(), metric.as_ref(), &options)?;
+            let outcome = (candidate.train)(&task, metric.as_ref(), &options)?;
             Ok((candidate.name.clone(), outcome))
         };
         candidates.iter().zip(rates).map(one).collect()

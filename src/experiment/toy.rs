@@ -291,8 +291,8 @@ impl Case for Toy {
 
     fn candidates(&self, task: &Classification, train: &Train) -> Result<Vec<Candidate>> {
         let Pair { by_rank, by_value } = self.pair(task, train)?;
-        let (toy, seed) = (self.clone(), train.seed);
-        let alternating = move || Ok(Arc::new(toy.alternating(seed)?) as Arc<dyn Loss>);
+        let toy = self.clone();
+        let alternating = move |seed: u64| Ok(Box::new(toy.alternating(seed)?) as Box<dyn Loss>);
         Ok(vec![
             Candidate::fixed(CrossEntropy::default()),
             Candidate::fresh(Self::LOSSES[1], alternating),

@@ -23,7 +23,7 @@ pub use probability::{brier_score, calibration_error, log_loss};
 pub use retrieval::{
     average_precision, label_ranking_average_precision, mean_over_queries, precision_at_k,
     precision_recall_curve, recall_at_k, reciprocal_rank, roc_auc, roc_auc_multiclass, Dcg, Gain, Multiclass,
-    PrecisionRecall, TiedScores,
+    NearestRecall, PrecisionRecall, TiedScores,
 };
 pub use scores::Scores;
 pub use tally::{Average, Tallies, Tally};

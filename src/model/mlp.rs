@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::Model;
 use crate::error::{Error, Result};
-use crate::ops::{linear, linear_layer, Parameters};
+use crate::ops::{host, linear, linear_layer, Parameter, Parameters};
 use crate::{Dev, Matrix, Tape};
 
 /// A multilayer perceptron with ReLU between its layers.
@@ -50,6 +50,29 @@ impl Mlp {
             "mlp" => format!("mlp-{inputs}-{outputs}"),
             _ => format!("{name}-{outputs}"),
         })
+    }
+
+    /// All layers but the last, and the last, with tensors of their own.
+    pub(crate) fn split_last(&self) -> Result<(Self, Self)> {
+        let count = self.parameters.iter().len();
+        if count < 4 {
+            return Err(Error::parameter("hidden", "a model of one layer has no features to keep"));
+        }
+        let copy = |p: &Parameter| Parameter::new(p.name(), p.shape(), host(p.value()));
+        let part = |members: &mut dyn Iterator<Item = &Parameter>| -> Result<Self> {
+            Ok(Self { parameters: Parameters::new(members.map(copy).collect::<Result<_>>()?) })
+        };
+        let members = || self.parameters.iter();
+        Ok((part(&mut members().take(count - 2))?, part(&mut members().skip(count - 2))?))
+    }
+
+    /// These layers with those of another after them.
+    pub(crate) fn followed_by(&self, other: &Self) -> Self {
+        Self {
+            parameters: Parameters::new(
+                self.parameters.iter().chain(other.parameters.iter()).cloned().collect(),
+            ),
+        }
     }
 
     fn run<T: dfdx::prelude::Tape<f32, Dev>>(&self, x: Matrix<T>) -> Result<Matrix<T>> {

@@ -2,7 +2,7 @@
 
 use dfdx::prelude::*;
 use reloss::baseline::*;
-use reloss::loss::Loss;
+use reloss::loss::{CrossEntropy, Loss};
 use reloss::metric::Scores;
 use reloss::ops::{host, matrix};
 use reloss::Error;
@@ -77,6 +77,46 @@ fn gradients_agree_with_finite_differences() {
     let retrieval = RecallAtK { temperature: 0.3, ks: vec![1, 2, 4] };
     let four: Vec<usize> = (0..12).map(|i| i % 4).collect();
     check_gradient(&|| Box::new(retrieval.clone()), &logits(12, 4, 6), 4, &four);
+    check_gradient(&|| Box::new(ProtoTriplet { margin: 3.0 }), &logits(12, 4, 8), 4, &four);
+}
+
+#[test]
+fn a_newton_gradient_solves_the_fishers_system() {
+    let labels = [0, 2, 1, 1, 0];
+    let values = logits(5, 3, 11);
+    let gradient = |loss: &dyn Loss| {
+        let x = matrix(values.clone(), 5, 3).unwrap();
+        wide(&host(&loss.loss(x.leaky_trace(), &labels).unwrap().backward().get(&x)))
+    };
+    let plain = CrossEntropy::default();
+    let newton = NewtonFisher::new(Box::new(plain.clone()), 0.2).unwrap();
+    assert_eq!(newton.name(), "cross_entropy_newton");
+    assert_close(&[value(&newton, &values, 3, &labels)], &[value(&plain, &values, 3, &labels)], 1e-5);
+    let (g, solved) = (gradient(&plain), gradient(&newton));
+    // Rows of five times the mean's gradient; F their mean outer product.
+    let fisher = |i: usize, j: usize| {
+        let sum: f64 = (0..5).map(|r| 25.0 * g[3 * r + i] * g[3 * r + j]).sum();
+        sum / 5.0 + if i == j { 0.2 } else { 0.0 }
+    };
+    for row in 0..5 {
+        let back: Vec<f64> =
+            (0..3).map(|i| (0..3).map(|j| fisher(i, j) * solved[3 * row + j]).sum()).collect();
+        assert_close(&back, &g[3 * row..3 * row + 3], 1e-6);
+    }
+    assert!(matches!(NewtonFisher::new(Box::new(plain), 0.0), Err(Error::Parameter { name: "damping", .. })));
+}
+
+#[test]
+fn proto_triplets_by_hand() {
+    // On a line: class 0 at 0 and 1, class 1 at 4 and 3 (support first). Query 1: |1 − 0| − |1 − 4| + 3 = 1; query 3:
+    // |3 − 4| − |3 − 0| + 3 = 1.
+    let x = [0.0, 4.0, 1.0, 3.0];
+    let (value, _) = ProtoTriplet { margin: 3.0 }.value(&x, 1, &[0, 1, 0, 1]).unwrap();
+    assert_close(&[value], &[1.0], 1e-12);
+    assert_eq!(ProtoTriplet::default().value(&x, 1, &[0, 1, 0, 1]).unwrap(), (0.0, vec![0.0; 4]));
+    assert!(matches!(ProtoTriplet::default().value(&x, 1, &[0, 1, 2, 0]), Err(Error::Undefined { .. })));
+    let bad = ProtoTriplet { margin: -1.0 };
+    assert!(matches!(bad.value(&x, 1, &[0, 1, 0, 1]), Err(Error::Parameter { name: "margin", .. })));
 }
 
 #[test]
