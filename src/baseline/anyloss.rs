@@ -1,6 +1,6 @@
 //! AnyLoss: metrics of a confusion matrix whose counts are made soft by a steep sigmoid.
 
-use super::{binary, record};
+use super::{binary, record_defined};
 use crate::error::{Error, Result};
 use crate::loss::Loss;
 use crate::{Matrix, Scalar, Tape};
@@ -19,6 +19,8 @@ pub enum SoftMetric {
 }
 
 /// 1 − a metric of two classes, with every probability p of class 1 counted as A(p) = σ(L·(p − ½)).
+///
+/// A batch that lacks a class the metric needs teaches nothing.
 ///
 /// # Example
 /// ```
@@ -128,10 +130,11 @@ impl Loss for AnyLoss {
     fn loss(&self, logits: Matrix<Tape>, labels: &[usize]) -> Result<Scalar<Tape>> {
         let margins = binary("AnyLoss", &logits, labels)?;
         let p: Vec<f64> = margins.iter().map(|z| 1.0 / (1.0 + (-z).exp())).collect();
-        let (value, gradient) = self.value(&p, labels)?;
-        // Of p = σ(z₁ − z₀).
-        let by_logits =
-            gradient.iter().zip(&p).map(|(g, p)| g * p * (1.0 - p)).flat_map(|g| [-g as f32, g as f32]);
-        record(logits, value, by_logits.collect())
+        let defined = self.value(&p, labels).map(|(value, gradient)| {
+            // Of p = σ(z₁ − z₀).
+            let by_margin = gradient.iter().zip(&p).map(|(g, p)| g * p * (1.0 - p));
+            (value, by_margin.flat_map(|g| [-g as f32, g as f32]).collect())
+        });
+        record_defined(logits, defined)
     }
 }

@@ -38,6 +38,19 @@ fn record(logits: Matrix<Tape>, value: f64, gradient: Vec<f32>) -> Result<Scalar
     Ok(logits.try_mul(matrix(gradient, rows, classes)?)?.try_sum()?.try_add(constant)?)
 }
 
+/// As [`record`], of a value that may be undefined for the batch (one class only): such a batch teaches nothing, its loss is
+/// 0 without gradient.
+fn record_defined(logits: Matrix<Tape>, value: Result<(f64, Vec<f32>)>) -> Result<Scalar<Tape>> {
+    match value {
+        Ok((value, gradient)) => record(logits, value, gradient),
+        Err(Error::Undefined { .. }) => {
+            let &(rows, classes) = logits.shape();
+            record(logits, 0.0, vec![0.0; rows * classes])
+        }
+        Err(other) => Err(other),
+    }
+}
+
 /// Softmax of each row, in `f64`.
 fn probabilities(logits: &Matrix<Tape>) -> Vec<f64> {
     let classes = logits.shape().1;

@@ -2,7 +2,7 @@
 
 use dfdx::prelude::HasShape;
 
-use super::record;
+use super::record_defined;
 use crate::error::{Error, Result};
 use crate::loss::Loss;
 use crate::ops::check_batch;
@@ -23,7 +23,7 @@ pub enum PairLoss {
 /// class j of a loss of s_i(a) − s_i(b), averaged.
 ///
 /// Scores are softmax probabilities. Squares and exponentials factor into sums over rows, O(rows · classes); the hinge
-/// sorts, O(rows · classes · log rows). Classes that a batch lacks are left out; a batch of one class is an error.
+/// sorts, O(rows · classes · log rows). Classes that a batch lacks are left out; a batch of one class teaches nothing.
 ///
 /// # Reference
 /// Yang, Xu, Bao, Cao, Huang, "Learning with multiclass AUC: theory and algorithms", TPAMI 2021, arXiv 2107.13171.
@@ -140,12 +140,15 @@ impl Loss for PairwiseAuc {
         check_batch("pairwise AUC", &logits, labels)?;
         let classes = logits.shape().1;
         let p = super::probabilities(&logits);
-        let (value, by_p) = self.value(&p, classes, labels)?;
-        // Through softmax: dz_j = p_j (g_j − Σ g p).
-        let by_logits = p.chunks_exact(classes).zip(by_p.chunks_exact(classes)).flat_map(|(p, g)| {
-            let mean: f64 = p.iter().zip(g).map(|(p, g)| p * g).sum();
-            p.iter().zip(g).map(|(p, g)| (p * (g - mean)) as f32).collect::<Vec<_>>()
+        let defined = self.value(&p, classes, labels).map(|(value, by_p)| {
+            // Through softmax: dz_j = p_j (g_j − Σ g p).
+            let rows = p.chunks_exact(classes).zip(by_p.chunks_exact(classes));
+            let by_logits = rows.flat_map(|(p, g)| {
+                let mean: f64 = p.iter().zip(g).map(|(p, g)| p * g).sum();
+                p.iter().zip(g).map(|(p, g)| (p * (g - mean)) as f32).collect::<Vec<_>>()
+            });
+            (value, by_logits.collect())
         });
-        record(logits, value, by_logits.collect())
+        record_defined(logits, defined)
     }
 }

@@ -2,7 +2,7 @@
 
 use dfdx::prelude::HasShape;
 
-use super::record;
+use super::record_defined;
 use crate::error::{Error, Result};
 use crate::loss::Loss;
 use crate::ops::{check_batch, host};
@@ -11,7 +11,7 @@ use crate::{Matrix, Scalar, Tape};
 /// max(0, d(q, c_y) − min over other classes of d(q, c_j) + margin), mean over queries; d is Euclidean.
 ///
 /// Rows are embeddings. Every second row of a class is support, whose mean is the class's prototype c; the others are
-/// queries. Classes of a single row in the batch are left out.
+/// queries. Classes of a single row in the batch are left out; a batch without two others teaches nothing.
 ///
 /// # Shapes
 /// As [`RecallAtK`](super::RecallAtK): embeddings (rows, dimensions).
@@ -95,7 +95,8 @@ impl Loss for ProtoTriplet {
         check_batch("proto-triplet", &embeddings, labels)?;
         let width = embeddings.shape().1;
         let x: Vec<f64> = host(&embeddings).into_iter().map(f64::from).collect();
-        let (value, gradient) = self.value(&x, width, labels)?;
-        record(embeddings, value, gradient.into_iter().map(|g| g as f32).collect())
+        let defined = self.value(&x, width, labels);
+        let narrow = |(value, g): (f64, Vec<f64>)| (value, g.into_iter().map(|g| g as f32).collect());
+        record_defined(embeddings, defined.map(narrow))
     }
 }

@@ -2,7 +2,7 @@
 
 use dfdx::prelude::HasShape;
 
-use super::record;
+use super::record_defined;
 use crate::error::{Error, Result};
 use crate::loss::Loss;
 use crate::ops::{check_batch, host};
@@ -11,7 +11,8 @@ use crate::{Matrix, Scalar, Tape};
 /// 1 − recall at k, averaged over k and over the rows that have another of their class in the batch.
 ///
 /// Rows are embeddings, compared by their cosine; every row asks for the others of its class. The rank of an answer x is
-/// 1 + Σ σ((s_z − s_x)/τ) over the other rows z, and it is among the first k by σ(k − rank).
+/// 1 + Σ σ((s_z − s_x)/τ) over the other rows z, and it is among the first k by σ(k − rank). A batch without
+/// two rows of a class teaches nothing.
 ///
 /// # Shapes
 /// The "logits" are embeddings, (rows, dimensions); dimensions bound the labels, as classes do elsewhere.
@@ -106,18 +107,20 @@ impl Loss for RecallAtK {
         let row = |i: usize| &unit[i * width..(i + 1) * width];
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         let cosines: Vec<f64> = (0..n * n).map(|i| dot(row(i / n), row(i % n))).collect();
-        let (value, by_cosine) = self.value(&cosines, labels)?;
-        let mut gradient = Vec::with_capacity(n * width);
-        for (i, length) in lengths.iter().enumerate() {
-            let mut by_unit = vec![0.0; width];
-            for j in 0..n {
-                let factor = by_cosine[i * n + j] + by_cosine[j * n + i];
-                by_unit.iter_mut().zip(row(j)).for_each(|(g, v)| *g += factor * v);
+        let defined = self.value(&cosines, labels).map(|(value, by_cosine)| {
+            let mut gradient = Vec::with_capacity(n * width);
+            for (i, length) in lengths.iter().enumerate() {
+                let mut by_unit = vec![0.0; width];
+                for j in 0..n {
+                    let factor = by_cosine[i * n + j] + by_cosine[j * n + i];
+                    by_unit.iter_mut().zip(row(j)).for_each(|(g, v)| *g += factor * v);
+                }
+                // Along the row itself a unit vector does not move.
+                let along = dot(&by_unit, row(i));
+                gradient.extend(by_unit.iter().zip(row(i)).map(|(g, v)| ((g - along * v) / length) as f32));
             }
-            // Along the row itself a unit vector does not move.
-            let along = dot(&by_unit, row(i));
-            gradient.extend(by_unit.iter().zip(row(i)).map(|(g, v)| ((g - along * v) / length) as f32));
-        }
-        record(embeddings, value, gradient)
+            (value, gradient)
+        });
+        record_defined(embeddings, defined)
     }
 }

@@ -7,7 +7,7 @@ use rand::Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::record;
+use super::{record, record_defined};
 use crate::error::{Error, Result};
 use crate::loss::Loss;
 use crate::ops::{check_batch, host};
@@ -48,7 +48,7 @@ impl Compared {
 
 /// −Σ (vᵢ/‖c − bᵢ‖) / Σ (1/‖c − bᵢ‖) over anchors bᵢ ∈ {−1, 1}ᵈ with the exact metric vᵢ, at c = 2σ(difference) − 1.
 ///
-/// Anchors: all comparisons right, 16 with one of them wrong, 16 with one comparison of the batch turned round, 16 at
+/// A batch of one class has no comparisons of ones with zeros and teaches nothing. Anchors: all comparisons right, 16 with one of them wrong, 16 with one comparison of the batch turned round, 16 at
 /// random, drawn anew with every call.
 ///
 /// # Example
@@ -156,7 +156,10 @@ impl Loss for UniLoss {
         check_batch("UniLoss", &logits, labels)?;
         let classes = logits.shape().1;
         let raw: Vec<f64> = host(&logits).into_iter().map(f64::from).collect();
-        let (pairs, width) = self.pairs(classes, labels)?;
+        let (pairs, width) = match self.pairs(classes, labels) {
+            Err(undefined @ Error::Undefined { .. }) => return record_defined(logits, Err(undefined)),
+            other => other?,
+        };
         if pairs.is_empty() {
             return Err(Error::shape("UniLoss", "two classes or more", classes));
         }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use reloss::data::{coco_annotations, coco_detections, lines, predicted_answers, questions, Dataset, Split};
 use reloss::display::{training_curves, Best, Table};
-use reloss::experiment::{learn_loss, Classify, CompareSorters, Results, Score, Setting, Toy};
+use reloss::experiment::{learn_loss, Case, Classify, CompareSorters, Ground, Results, Score, Setting, Toy};
 use reloss::files::{create_folder, write_atomic};
 use reloss::loss::CrossEntropy;
 use reloss::metric::{Bleu, ClassMetric, Metric, Oks, Tokenizer};
@@ -30,6 +30,8 @@ enum Command {
     Classify(ClassifyArguments),
     /// Two classes and five metrics: losses learned by rank, by value and in alternation.
     Toy(ToyArguments),
+    /// Losses of several papers where they play: imbalanced classes, long tails, retrieval.
+    Baselines(BaselinesArguments),
     /// Four-digit numbers: read them off images, supervised by their order alone; relaxations compared.
     SortNumbers(SortArguments),
     /// Predictions in files: their metrics with 95 % bootstrap intervals.
@@ -179,6 +181,49 @@ impl ToyArguments {
 }
 
 #[derive(Args)]
+struct BaselinesArguments {
+    /// Folder for the table and the results.
+    #[arg(long, default_value = "out/baselines")]
+    out: PathBuf,
+    /// How many seeds each loss is run with, counted from --seed.
+    #[arg(long, default_value_t = 5)]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Only the grounds whose name contains this, such as `moons`.
+    #[arg(long)]
+    ground: Option<String>,
+    /// Continue what an interrupted run left in the folder.
+    #[arg(long)]
+    resume: bool,
+}
+
+impl BaselinesArguments {
+    /// What is asked for.
+    fn grounds(&self) -> Result<Vec<Ground>> {
+        let all = Ground::all()?;
+        let names: Vec<String> = all.iter().map(Case::setting).collect();
+        let wanted =
+            |ground: &Ground| self.ground.as_ref().is_none_or(|g| ground.setting().contains(g.as_str()));
+        let grounds: Vec<Ground> = all.into_iter().filter(wanted).collect();
+        match grounds.is_empty() {
+            true => {
+                let reason = format!("no ground has it in its name: {}", names.join(", "));
+                Err(Error::Parameter { name: "ground", reason })
+            }
+            false => Ok(grounds),
+        }
+    }
+
+    /// The command that makes these results, but for the folders.
+    fn command(&self) -> String {
+        let ground = self.ground.as_ref().map_or(String::new(), |g| format!(" --ground '{g}'"));
+        format!("cargo run --release -- baselines --seeds {} --seed {}{ground}", self.seeds, self.seed)
+    }
+}
+
+#[derive(Args)]
 struct SortArguments {
     /// Folder with MNIST's four IDX files; without it, the 8 × 8 digits that come with the program.
     #[arg(long, env = "RELOSS_DATA")]
@@ -322,6 +367,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Classify(arguments) => classify(&arguments),
         Command::Toy(arguments) => toy(&arguments),
+        Command::Baselines(arguments) => baselines(&arguments),
         Command::SortNumbers(arguments) => sort_numbers(&arguments),
         Command::Score(arguments) => score(&arguments),
     };
@@ -356,12 +402,31 @@ fn classify(arguments: &ClassifyArguments) -> Result<()> {
 
 fn toy(arguments: &ToyArguments) -> Result<()> {
     let (cases, seeds) = (arguments.cases()?, seeds(arguments.seed, arguments.seeds)?);
-    create_folder(&arguments.out)?;
-    let path = arguments.out.join("toy.csv");
-    let done = if arguments.resume && path.exists() { Results::load(&path)? } else { Results::default() };
-    let results = Toy::run(&cases, &Toy::comparison(seeds), done, Some(&path), &arguments.command())?;
+    compare("toy", &arguments.out, arguments.resume, |done, path| {
+        Toy::run(&cases, &Toy::comparison(seeds), done, Some(path), &arguments.command())
+    })
+}
+
+fn baselines(arguments: &BaselinesArguments) -> Result<()> {
+    let (grounds, seeds) = (arguments.grounds()?, seeds(arguments.seed, arguments.seeds)?);
+    compare("baselines", &arguments.out, arguments.resume, |done, path| {
+        Ground::run(&grounds, &Ground::comparison(seeds), done, Some(path), &arguments.command())
+    })
+}
+
+/// Runs a comparison with cross-entropy, from what is done already where it resumes, and shows its table.
+fn compare(
+    name: &str,
+    out: &Path,
+    resume: bool,
+    run: impl FnOnce(Results, &Path) -> Result<Results>,
+) -> Result<()> {
+    create_folder(out)?;
+    let path = out.join(format!("{name}.csv"));
+    let done = if resume && path.exists() { Results::load(&path)? } else { Results::default() };
+    let results = run(done, &path)?;
     let table = Table::new(results.summary("cross_entropy")?, "test metric over seeds; paired differences");
-    write_atomic(&arguments.out.join("toy.html"), table.html()?.as_bytes())?;
+    write_atomic(&out.join(format!("{name}.html")), table.html()?.as_bytes())?;
     println!("{}", table.text()?);
     println!("the results are in {}", path.display());
     Ok(())

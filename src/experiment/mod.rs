@@ -1,5 +1,6 @@
 //! Comparisons of losses, and their results: one row a run, as CSV files and polars frames.
 
+mod baselines;
 mod classify;
 mod comparison;
 mod score;
@@ -7,6 +8,7 @@ mod sort_numbers;
 mod timings;
 mod toy;
 
+pub use baselines::Ground;
 pub use classify::{learn_loss, Classify, Setting};
 pub use comparison::{Candidate, Case, Comparison};
 pub use score::Score;

@@ -208,7 +208,7 @@ impl Toy {
         widths.fold("mlp".to_string(), |name, width| format!("{name}-{width}"))
     }
 
-    fn alternating(&self, seed: u64) -> Result<AlternatingSurrogate> {
+    pub(super) fn alternating(&self, seed: u64) -> Result<AlternatingSurrogate> {
         AlternatingSurrogate::new(Arc::new(self.metric), &Lsl { seed, ..Lsl::default() })
     }
 

@@ -301,6 +301,11 @@ pub struct NearestRecall {
 }
 
 impl NearestRecall {
+    /// Recall at 1: is the nearest of the same class?
+    pub fn first() -> Self {
+        Self { k: 1, name: "recall at 1".to_string() }
+    }
+
     /// Recall at k.
     ///
     /// # Errors

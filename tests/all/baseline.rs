@@ -187,11 +187,28 @@ fn interpolation_meets_the_metric_where_predictions_are_sure() {
     let one = value(&first, &unsure, 3, &labels);
     assert_eq!(one, value(&second, &unsure, 3, &labels));
     assert_ne!(one, value(&first, &unsure, 3, &labels));
-    let auc = UniLoss::new(Comparisons::OnesWithZeros, Compared::roc_auc, 1);
     let x = matrix(vec![0.0; 4], 2, 2).unwrap();
-    assert!(matches!(auc.loss(x.leaky_trace(), &[1, 1]), Err(Error::Undefined { .. })));
     let nan = UniLoss::new(Comparisons::LabelWithOthers, |_| f64::NAN, 1);
     assert!(matches!(nan.loss(x.leaky_trace(), &[1, 0]), Err(Error::Undefined { .. })));
+}
+
+#[test]
+fn a_batch_that_leaves_a_loss_undefined_teaches_nothing() {
+    let losses: [Box<dyn Loss>; 5] = [
+        Box::new(AnyLoss::new(SoftMetric::GMean)),
+        Box::new(PairwiseAuc { pair: PairLoss::Square }),
+        Box::new(UniLoss::new(Comparisons::OnesWithZeros, Compared::roc_auc, 1)),
+        Box::new(RecallAtK::default()),
+        Box::new(ProtoTriplet::default()),
+    ];
+    // One class; for retrieval and prototypes, a single row.
+    for (i, loss) in losses.iter().enumerate() {
+        let rows = if i < 3 { 3 } else { 1 };
+        let x = matrix(logits(rows, 2, 1), rows, 2).unwrap();
+        let value = loss.loss(x.leaky_trace(), &vec![1; rows]).unwrap();
+        assert_eq!(reloss::ops::scalar(&value), 0.0, "{}", loss.name());
+        assert!(host(&value.backward().get(&x)).iter().all(|&g| g == 0.0), "{}", loss.name());
+    }
 }
 
 #[test]
@@ -205,7 +222,7 @@ fn recall_at_k_by_hand() {
     let crossed = value(&loss, &embeddings, 2, &[0, 1, 0, 1]);
     assert!(crossed > 0.72 && crossed < 0.89, "{crossed}");
     let alone = matrix(vec![0.0; 4], 2, 2).unwrap();
-    assert!(matches!(loss.loss(alone.leaky_trace(), &[0, 1]), Err(Error::Undefined { .. })));
+    assert!(matches!(loss.value(&[1.0; 4], &[0, 1]), Err(Error::Undefined { .. })));
     // Rows of zeros have no direction, and no NaN.
     let zero = loss.loss(alone.leaky_trace(), &[0, 0]).unwrap();
     assert!(wide(&host(&zero.backward().get(&alone))).iter().all(|g| g.is_finite()));
