@@ -10,7 +10,7 @@ use crate::data::{Dataset, Scaler, Split};
 use crate::error::{Error, Result};
 use crate::loss::{CrossEntropy, Loss};
 use crate::metric::{class_counts, ClassMetric, Metric};
-use crate::sampler::{Sample, Sampler};
+use crate::sampler::{Labels, Sample, Sampler};
 use crate::surrogate::{learn, learn_watched, Fit, Input, Learn, Learned, Penalty, Slope, Surrogate};
 use crate::task::{Classification, Outcome, Train};
 
@@ -29,6 +29,8 @@ pub struct Toy {
     pub hidden: Vec<usize>,
     /// How losses are learned, by rank and by value alike.
     pub learn: Learn,
+    /// How the predictions they are learned from are relabelled.
+    pub labels: Labels,
 }
 
 /// Losses learned from the same predictions, one by the metric's ranks and one by its values.
@@ -63,7 +65,7 @@ impl Toy {
         if let Some(class) = class_counts(data.labels(), 2)?.iter().position(|&count| count == 0) {
             return Err(Error::undefined("toy experiment", format!("class {class} does not occur")));
         }
-        Ok(Self { data, metric, hidden: vec![32], learn: Self::learning(&metric) })
+        Ok(Self { data, metric, hidden: vec![32], learn: Self::learning(&metric), labels: Labels::Cover })
     }
 
     /// How losses for this metric are learned: an error rate is a mean over rows, other metrics are of the batch as a set.
@@ -97,7 +99,8 @@ impl Toy {
     /// # Errors
     /// What training has to say.
     pub fn sampler(&self, task: &Classification, train: &Train) -> Result<Sampler> {
-        Ok(Sampler::mixed(task.store_predictions(&self.metric, train)?, 0.5))
+        let sampler = Sampler::mixed(task.store_predictions(&self.metric, train)?, 0.5);
+        Ok(Sampler { labels: self.labels, ..sampler })
     }
 
     /// Both losses, from the same predictions.
@@ -118,7 +121,7 @@ impl Toy {
         let mut other = task.clone();
         other.splits.train = task.splits.test.clone();
         let sampler = Sampler::stored(other.store_predictions(&self.metric, train)?);
-        sampler.draw(&self.metric, count, train.seed ^ 0x7E57)
+        Sampler { labels: self.labels, ..sampler }.draw(&self.metric, count, train.seed ^ 0x7E57)
     }
 
     /// Learns a loss and looks at its rank correlation on both kinds of samples on the way.

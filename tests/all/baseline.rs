@@ -2,9 +2,13 @@
 
 use dfdx::prelude::*;
 use reloss::baseline::*;
+use reloss::data::Dataset;
+use reloss::experiment::{Case, Comparison, Ground, Results, Setting};
 use reloss::loss::{CrossEntropy, Loss};
-use reloss::metric::Scores;
+use reloss::metric::{ClassMetric, Scores};
+use reloss::model::{Mlp, Model};
 use reloss::ops::{host, matrix};
+use reloss::task::{Classification, Train};
 use reloss::Error;
 
 use crate::sort::scattered;
@@ -249,4 +253,51 @@ fn listwise_gradients_agree_with_finite_differences() {
     assert!(matches!(approx_ndcg(&[1.0], &[1.0], 0.0), Err(Error::Parameter { .. })));
     assert!(matches!(ranking_softmax(&[], &[]), Err(Error::Shape { .. })));
     assert!(matches!(hinge_bound_ranks(&[f64::NAN]), Err(Error::NotFinite { .. })));
+}
+
+#[test]
+fn the_grounds_are_what_they_say_and_run() {
+    let grounds = Ground::all().unwrap();
+    assert_eq!(grounds.len(), 10);
+    for ground in &grounds[..8] {
+        let labels = ground.task(0).unwrap().splits.train.labels().to_vec();
+        let ones = labels.iter().filter(|&&label| label == 1).count() as f64;
+        assert!((labels.len() as f64 / ones - 10.0).abs() < 0.7, "{}", ground.setting());
+    }
+    // Retrieval is the quickest: two epochs, one seed, one rate.
+    let comparison = Comparison {
+        seeds: vec![0],
+        tuning_seeds: vec![9],
+        grid: vec![1e-2],
+        train: Train { epochs: 2, ..Train::default() },
+    };
+    let results = Ground::run(&grounds[9..], &comparison, Results::default(), None, "test").unwrap();
+    let losses: Vec<&str> = results.runs.iter().map(|run| run.loss.as_str()).collect();
+    assert_eq!(losses, ["cross_entropy", "recall_at_k", "proto_triplet", "reloss"]);
+    assert!(results.runs.iter().all(|run| run.value > 0.5), "{results:?}");
+}
+
+#[test]
+fn a_classifier_is_retrained_on_features_that_stay() {
+    let task = Setting::LongTail(20.0).task(&Dataset::digits().unwrap(), 0).unwrap();
+    let options = Train { epochs: 8, ..Train::default() };
+    let metric = ClassMetric::MACRO_F1;
+    let first = task.train(&CrossEntropy::default(), &metric, &options).unwrap();
+    let smoothed = CrossEntropy::smoothed(0.98).unwrap();
+    let again = task.retrain_classifier(&first, &smoothed, &metric, &options).unwrap();
+    let members = |model: &Mlp| model.parameters().values();
+    let (before, after) = (members(&first.model), members(&again.model));
+    assert_eq!((&before[0], &before[1]), (&after[0], &after[1]));
+    assert_ne!(before[2], after[2]);
+    assert_eq!(first.model.name(), again.model.name());
+    // The joined model makes the predictions it was judged by.
+    let test = &task.splits.test;
+    let x = matrix(test.features().to_vec(), test.rows(), test.width()).unwrap();
+    let predicted = wide(&host(&again.model.predict(x).unwrap()));
+    assert_close(&predicted, &wide(again.scores.values()), 1e-5);
+    let flat = Classification { hidden: vec![], ..task.clone() };
+    let linear =
+        flat.train(&CrossEntropy::default(), &metric, &Train { epochs: 1, ..options.clone() }).unwrap();
+    let refused = flat.retrain_classifier(&linear, &smoothed, &metric, &options);
+    assert!(matches!(refused, Err(Error::Parameter { name: "hidden", .. })));
 }
