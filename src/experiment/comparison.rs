@@ -9,6 +9,7 @@ use super::{per_seed, Results, Run};
 use crate::error::{Error, Result};
 use crate::loss::Loss;
 use crate::metric::Metric;
+use crate::model::Mlp;
 use crate::progress::Progress;
 use crate::task::{Classification, Outcome, Train};
 
@@ -221,7 +222,7 @@ impl Comparison {
         let run = |(loss, outcome): (String, Outcome)| {
             Ok(Run {
                 data: case.data(),
-                model: outcome.model.name(),
+                model: Mlp::name_of(&outcome.model.sizes()),
                 loss,
                 metric: metric.name().to_string(),
                 direction: metric.direction(),

@@ -171,11 +171,11 @@ impl Toy {
     /// # Errors
     /// What training and learning have to say.
     pub fn transfer(&self, models: &[Vec<usize>], seeds: &[u64], rates: [f64; 3]) -> Result<Results> {
-        let one = |seed: u64| -> Result<Vec<Run>> {
+        let one = |seed: u64| -> Result<Vec<(usize, Run)>> {
             let (task, train) = (self.task(seed)?, Train { seed, ..Train::default() });
             let learned = self.pair(&task, &train)?.by_rank.loss;
             let mut runs = Vec::new();
-            for hidden in models {
+            for (place, hidden) in models.iter().enumerate() {
                 let task = Classification { hidden: hidden.clone(), ..task.clone() };
                 let alternating = self.alternating(seed)?;
                 let original = CrossEntropy::default();
@@ -187,7 +187,7 @@ impl Toy {
                 for ((name, loss), learning_rate) in losses.into_iter().zip(rates) {
                     let outcome =
                         task.train(loss, &self.metric, &Train { learning_rate, ..train.clone() })?;
-                    runs.push(Run {
+                    let run = Run {
                         data: self.data.name().to_string(),
                         model: task.model_name(),
                         loss: name.to_string(),
@@ -196,19 +196,16 @@ impl Toy {
                         setting: task.model_name(),
                         seed,
                         value: outcome.test(&self.metric)?,
-                    });
+                    };
+                    runs.push((place, run));
                 }
             }
             Ok(runs)
         };
         let mut runs = per_seed(seeds, one)?.concat();
-        runs.sort_by_key(|run| models.iter().position(|hidden| run.model == self.model_name(hidden)));
-        Ok(Results { runs })
-    }
-
-    fn model_name(&self, hidden: &[usize]) -> String {
-        let widths = [self.data.width()].into_iter().chain(hidden.iter().copied()).chain([2]);
-        widths.fold("mlp".to_string(), |name, width| format!("{name}-{width}"))
+        // By model, seeds in their order.
+        runs.sort_by_key(|run| run.0);
+        Ok(Results { runs: runs.into_iter().map(|run| run.1).collect() })
     }
 
     pub(super) fn alternating(&self, seed: u64) -> Result<AlternatingSurrogate> {

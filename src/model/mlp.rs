@@ -43,13 +43,18 @@ impl Mlp {
         Ok(Self { parameters: Parameters::new(members) })
     }
 
-    /// Its name in tables, by its widths: `mlp-64-128-10`.
-    pub fn name(&self) -> String {
+    /// Its widths from input to output.
+    pub fn sizes(&self) -> Vec<usize> {
         let weights = self.parameters.iter().step_by(2).map(|weight| *weight.value().shape());
-        weights.fold("mlp".to_string(), |name, (outputs, inputs)| match name.as_str() {
-            "mlp" => format!("mlp-{inputs}-{outputs}"),
-            _ => format!("{name}-{outputs}"),
-        })
+        let mut sizes: Vec<usize> = weights.clone().take(1).map(|(_, inputs)| inputs).collect();
+        sizes.extend(weights.map(|(outputs, _)| outputs));
+        sizes
+    }
+
+    /// The name of a model of these widths in tables: `mlp-64-128-10`.
+    pub fn name_of(sizes: &[usize]) -> String {
+        let widths: Vec<String> = sizes.iter().map(usize::to_string).collect();
+        format!("mlp-{}", widths.join("-"))
     }
 
     /// All layers but the last, and the last, with tensors of their own.

@@ -126,8 +126,7 @@ impl Classification {
 
     /// The model's name in tables, such as `mlp-64-128-10`.
     pub fn model_name(&self) -> String {
-        let widths: Vec<String> = self.sizes().iter().map(usize::to_string).collect();
-        format!("mlp-{}", widths.join("-"))
+        Mlp::name_of(&self.sizes())
     }
 
     fn sizes(&self) -> Vec<usize> {
