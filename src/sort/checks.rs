@@ -1,6 +1,55 @@
 //! What every way to soften sorting refuses.
 
+use super::row::Output;
 use crate::error::{check_finite, Error, Result};
+
+/// A way to soften sorting, on one list: what it refuses stands here once, for all ways and outputs.
+pub(super) trait OnList {
+    /// Refuses options out of range.
+    fn check_options(&self) -> Result<()>;
+
+    /// Refuses an output this way does not give.
+    fn check_output(&self, _: Output) -> Result<()> {
+        Ok(())
+    }
+
+    /// Refuses values this way cannot take.
+    fn check_values(&self, op: &'static str, values: &[f64]) -> Result<()> {
+        check_values(op, values)
+    }
+
+    /// The output, of what passed the checks.
+    fn output_of(&self, output: Output, values: &[f64]) -> Result<Vec<f64>>;
+
+    /// The gradient with respect to the values, of that with respect to the output; of what passed the checks.
+    fn gradient_of(&self, output: Output, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>>;
+
+    /// Refuses what this way cannot take or give.
+    fn check(&self, op: &'static str, output: Output, values: &[f64]) -> Result<()> {
+        self.check_options()?;
+        self.check_values(op, values)?;
+        self.check_output(output)
+    }
+
+    /// The output.
+    fn evaluate(&self, op: &'static str, output: Output, values: &[f64]) -> Result<Vec<f64>> {
+        self.check(op, output, values)?;
+        self.output_of(output, values)
+    }
+
+    /// The gradient with respect to the values, of that with respect to the output.
+    fn gradient(
+        &self,
+        op: &'static str,
+        output: Output,
+        values: &[f64],
+        cotangent: &[f64],
+    ) -> Result<Vec<f64>> {
+        self.check(op, output, values)?;
+        check_cotangent(op, cotangent, output.len(values.len()))?;
+        self.gradient_of(output, values, cotangent)
+    }
+}
 
 /// Beyond, sums of values over the smallest softness could overflow.
 const LARGEST: f64 = 1e280;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::checks::{check_cotangent, check_softness, check_values};
+use super::checks::{check_softness, OnList};
 #[cfg(not(feature = "cuda"))]
 use super::pair_sums::pair_sums;
 use super::relaxation::logistic;
@@ -70,10 +70,21 @@ impl Pairwise {
     pub fn ranks_gradient(&self, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
         self.gradient("ranks_gradient", Output::Ranks, values, cotangent)
     }
+}
 
-    pub(super) fn evaluate(&self, op: &'static str, output: Output, values: &[f64]) -> Result<Vec<f64>> {
-        self.check(op, values)?;
-        self.check_output(output)?;
+impl OnList for Pairwise {
+    fn check_options(&self) -> Result<()> {
+        check_softness("temperature", self.temperature)
+    }
+
+    fn check_output(&self, output: Output) -> Result<()> {
+        match output {
+            Output::Ranks => Ok(()),
+            other => Err(SoftSort::from(*self).without(other)),
+        }
+    }
+
+    fn output_of(&self, _: Output, values: &[f64]) -> Result<Vec<f64>> {
         let rank = |a: &f64| {
             let below: f64 = values.iter().map(|b| logistic((a - b) / self.temperature).0).sum();
             // The value itself counted one half.
@@ -82,38 +93,13 @@ impl Pairwise {
         Ok(values.iter().map(rank).collect())
     }
 
-    pub(super) fn gradient(
-        &self,
-        op: &'static str,
-        output: Output,
-        values: &[f64],
-        cotangent: &[f64],
-    ) -> Result<Vec<f64>> {
-        self.check(op, values)?;
-        self.check_output(output)?;
-        check_cotangent(op, cotangent, values.len())?;
+    fn gradient_of(&self, _: Output, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
         let one = |(a, g): (&f64, &f64)| {
             let pairs = values.iter().zip(cotangent);
             let pulls = pairs.map(|(b, h)| (g - h) * logistic((a - b) / self.temperature).1);
             pulls.sum::<f64>() / self.temperature
         };
         Ok(values.iter().zip(cotangent).map(one).collect())
-    }
-
-    pub(super) fn check_output(&self, output: Output) -> Result<()> {
-        match output {
-            Output::Ranks => Ok(()),
-            other => Err(SoftSort::from(*self).without(other)),
-        }
-    }
-
-    pub(super) fn check_options(&self) -> Result<()> {
-        check_softness("temperature", self.temperature)
-    }
-
-    fn check(&self, op: &'static str, values: &[f64]) -> Result<()> {
-        self.check_options()?;
-        check_values(op, values)
     }
 }
 

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::checks::{check_cotangent, check_softness, check_values};
+use super::checks::{check_softness, OnList};
 use super::order::{ascending, descending, Key};
 use super::row::Output;
 use super::SoftSort;
@@ -267,23 +267,6 @@ impl Permutahedron {
         self.gradient("ranks_gradient", Output::Ranks, values, cotangent)
     }
 
-    pub(super) fn evaluate(&self, op: &'static str, output: Output, values: &[f64]) -> Result<Vec<f64>> {
-        self.check(op, values)?;
-        Ok(self.project(output, values)?.result)
-    }
-
-    pub(super) fn gradient(
-        &self,
-        op: &'static str,
-        output: Output,
-        values: &[f64],
-        cotangent: &[f64],
-    ) -> Result<Vec<f64>> {
-        self.check(op, values)?;
-        check_cotangent(op, cotangent, output.len(values.len()))?;
-        Ok(self.pull_back(&self.project(output, values)?, cotangent))
-    }
-
     /// The projection `output` is read off.
     pub(super) fn project<V: Key>(&self, output: Output, values: &[V]) -> Result<Projected> {
         self.check_output(output)?;
@@ -385,20 +368,25 @@ impl Permutahedron {
         }
         gradient
     }
+}
 
-    pub(super) fn check_output(&self, output: Output) -> Result<()> {
+impl OnList for Permutahedron {
+    fn check_options(&self) -> Result<()> {
+        check_softness("strength", self.strength)
+    }
+
+    fn check_output(&self, output: Output) -> Result<()> {
         match output {
             Output::Values | Output::Ranks | Output::Last(_) => Ok(()),
             other => Err(SoftSort::from(*self).without(other)),
         }
     }
 
-    pub(super) fn check_options(&self) -> Result<()> {
-        check_softness("strength", self.strength)
+    fn output_of(&self, output: Output, values: &[f64]) -> Result<Vec<f64>> {
+        Ok(self.project(output, values)?.result)
     }
 
-    fn check(&self, op: &'static str, values: &[f64]) -> Result<()> {
-        self.check_options()?;
-        check_values(op, values)
+    fn gradient_of(&self, output: Output, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
+        Ok(self.pull_back(&self.project(output, values)?, cotangent))
     }
 }

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
-use super::checks::{check_cotangent, check_softness, check_values};
+use super::checks::{check_softness, OnList};
 use super::order::ascending;
 use super::row::Output;
 use super::SoftSort;
@@ -85,37 +85,6 @@ impl Perturbed {
         self.gradient("ranks_gradient", Output::Ranks, values, cotangent)
     }
 
-    pub(super) fn evaluate(&self, op: &'static str, output: Output, values: &[f64]) -> Result<Vec<f64>> {
-        self.check(op, values)?;
-        let places = self.places(output, values.len())?;
-        let mut sums = vec![0.0; values.len()];
-        self.each_draw(values, &places, |_, given| {
-            sums.iter_mut().zip(given).for_each(|(sum, given)| *sum += given);
-        });
-        Ok(sums.into_iter().map(|sum| sum / self.draws as f64).collect())
-    }
-
-    pub(super) fn gradient(
-        &self,
-        op: &'static str,
-        output: Output,
-        values: &[f64],
-        cotangent: &[f64],
-    ) -> Result<Vec<f64>> {
-        self.check(op, values)?;
-        check_cotangent(op, cotangent, values.len())?;
-        let places = self.places(output, values.len())?;
-        let unperturbed = give(values, &places);
-        let mut gradient = vec![0.0; values.len()];
-        self.each_draw(values, &places, |noise, given| {
-            let moved = given.iter().zip(&unperturbed).zip(cotangent);
-            let gain: f64 = moved.map(|((given, before), g)| g * (given - before)).sum();
-            gradient.iter_mut().zip(noise).for_each(|(sum, z)| *sum += z * gain);
-        });
-        let scale = 1.0 / (self.sigma * self.draws as f64);
-        Ok(gradient.into_iter().map(|sum| sum * scale).collect())
-    }
-
     /// The estimated Jacobian, row-major: row = value, column = what is given.
     pub(super) fn jacobian(&self, output: Output, values: &[f64]) -> Result<Vec<f64>> {
         let n = values.len();
@@ -145,12 +114,10 @@ impl Perturbed {
             f(&noise, &give(&perturbed, places));
         }
     }
+}
 
-    pub(super) fn check_output(&self, output: Output) -> Result<()> {
-        self.places(output, 1).map(drop)
-    }
-
-    pub(super) fn check_options(&self) -> Result<()> {
+impl OnList for Perturbed {
+    fn check_options(&self) -> Result<()> {
         check_softness("sigma", self.sigma)?;
         if self.draws == 0 {
             return Err(Error::parameter("draws", "one or more are needed"));
@@ -158,8 +125,29 @@ impl Perturbed {
         Ok(())
     }
 
-    fn check(&self, op: &'static str, values: &[f64]) -> Result<()> {
-        self.check_options()?;
-        check_values(op, values)
+    fn check_output(&self, output: Output) -> Result<()> {
+        self.places(output, 1).map(drop)
+    }
+
+    fn output_of(&self, output: Output, values: &[f64]) -> Result<Vec<f64>> {
+        let places = self.places(output, values.len())?;
+        let mut sums = vec![0.0; values.len()];
+        self.each_draw(values, &places, |_, given| {
+            sums.iter_mut().zip(given).for_each(|(sum, given)| *sum += given);
+        });
+        Ok(sums.into_iter().map(|sum| sum / self.draws as f64).collect())
+    }
+
+    fn gradient_of(&self, output: Output, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
+        let places = self.places(output, values.len())?;
+        let unperturbed = give(values, &places);
+        let mut gradient = vec![0.0; values.len()];
+        self.each_draw(values, &places, |noise, given| {
+            let moved = given.iter().zip(&unperturbed).zip(cotangent);
+            let gain: f64 = moved.map(|((given, before), g)| g * (given - before)).sum();
+            gradient.iter_mut().zip(noise).for_each(|(sum, z)| *sum += z * gain);
+        });
+        let scale = 1.0 / (self.sigma * self.draws as f64);
+        Ok(gradient.into_iter().map(|sum| sum * scale).collect())
     }
 }

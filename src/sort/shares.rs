@@ -18,7 +18,7 @@ pub(super) trait GivesShares {
     fn pull_back(&self, values: &[f64], shares: &Shares, on_shares: &[f64]) -> Vec<f64>;
 
     /// The gradient with respect to the values, of that with respect to the output.
-    fn gradient_of(&self, output: Output, values: &[f64], shares: &Shares, cotangent: &[f64]) -> Vec<f64> {
+    fn through(&self, output: Output, values: &[f64], shares: &Shares, cotangent: &[f64]) -> Vec<f64> {
         let mut gradient = self.pull_back(values, shares, &on_shares(output, values, cotangent));
         if output == Output::Values {
             // The values are sorted as well as sorted by.

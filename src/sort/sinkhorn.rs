@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::checks::{check_cotangent, check_softness, check_values};
+use super::checks::{check_softness, OnList};
 use super::row::Output;
 use super::shares::{read_off, GivesShares, Shares};
 use crate::error::{Error, Result};
@@ -43,36 +43,6 @@ impl Default for Sinkhorn {
 }
 
 impl Sinkhorn {
-    pub(super) fn evaluate(&self, op: &'static str, output: Output, values: &[f64]) -> Result<Vec<f64>> {
-        self.check(op, values)?;
-        Ok(read_off(output, values, &self.shares(values)))
-    }
-
-    pub(super) fn gradient(
-        &self,
-        op: &'static str,
-        output: Output,
-        values: &[f64],
-        cotangent: &[f64],
-    ) -> Result<Vec<f64>> {
-        self.check(op, values)?;
-        check_cotangent(op, cotangent, output.len(values.len()))?;
-        Ok(self.gradient_of(output, values, &self.shares(values), cotangent))
-    }
-
-    pub(super) fn check_options(&self) -> Result<()> {
-        check_softness("temperature", self.temperature)?;
-        if self.iterations == 0 {
-            return Err(Error::parameter("iterations", "one or more are needed"));
-        }
-        Ok(())
-    }
-
-    fn check(&self, op: &'static str, values: &[f64]) -> Result<()> {
-        self.check_options()?;
-        check_values(op, values)
-    }
-
     /// The first g: with it, a number added to all values changes nothing, however few the iterations.
     fn start(&self, logits: &[f64], n: usize) -> Vec<f64> {
         let mut start = vec![0.0; n];
@@ -89,6 +59,24 @@ impl Sinkhorn {
         (0..n)
             .flat_map(|j| values.iter().map(move |v| (v - middle) / self.temperature * place(j, n)))
             .collect()
+    }
+}
+
+impl OnList for Sinkhorn {
+    fn check_options(&self) -> Result<()> {
+        check_softness("temperature", self.temperature)?;
+        if self.iterations == 0 {
+            return Err(Error::parameter("iterations", "one or more are needed"));
+        }
+        Ok(())
+    }
+
+    fn output_of(&self, output: Output, values: &[f64]) -> Result<Vec<f64>> {
+        Ok(read_off(output, values, &self.shares(values)))
+    }
+
+    fn gradient_of(&self, output: Output, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
+        Ok(self.through(output, values, &self.shares(values), cotangent))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The ways without a network as operations on the rows of a tensor, and the frame around every way.
 #![cfg(not(feature = "cuda"))]
 
+use super::checks::OnList;
 use super::frame::{Framed, Order, Scale};
 use super::fused::RowOp;
 use super::permutahedron::Projected;
@@ -119,10 +120,10 @@ impl SoftOp {
                 narrow(&way.pull_back(&projected, cotangent), gradient);
             }
             (WayOp::Unimodal(way, _), WayTrace::Shares(values, shares)) => {
-                narrow(&way.gradient_of(self.output, &values, &shares, &wide(cotangent)), gradient);
+                narrow(&way.through(self.output, &values, &shares, &wide(cotangent)), gradient);
             }
             (WayOp::Sinkhorn(way, _), WayTrace::Shares(values, shares)) => {
-                narrow(&way.gradient_of(self.output, &values, &shares, &wide(cotangent)), gradient);
+                narrow(&way.through(self.output, &values, &shares, &wide(cotangent)), gradient);
             }
             (WayOp::Pairwise(temperature, _), WayTrace::Pairwise(values)) => {
                 pairwise::ranks_gradient(&values, *temperature, cotangent, gradient);

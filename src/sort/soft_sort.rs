@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::checks::{check_values, OnList};
 use super::frame::{Framed, Order, Scale};
 use super::row::Output;
 use super::{Pairwise, Permutahedron, Perturbed, Sinkhorn, SortingNetwork, Unimodal};
@@ -232,7 +233,7 @@ impl SoftSort {
         if Framed::is_plain(self.order, self.scale) {
             return each_way!(&self.way, evaluate(op, output, values));
         }
-        super::checks::check_values(op, values)?;
+        check_values(op, values)?;
         let framed = Framed::new(values, self.order, self.scale);
         let mut out = each_way!(&self.way, evaluate(op, output, &framed.values))?;
         if output == Output::Values {
@@ -251,7 +252,7 @@ impl SoftSort {
         if Framed::is_plain(self.order, self.scale) {
             return each_way!(&self.way, gradient(op, output, values, cotangent));
         }
-        super::checks::check_values(op, values)?;
+        check_values(op, values)?;
         let framed = Framed::new(values, self.order, self.scale);
         if output != Output::Values {
             let on_framed = each_way!(&self.way, gradient(op, output, &framed.values, cotangent))?;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::checks::check_cotangent;
+use super::checks::OnList;
 use super::kernel;
 use super::network::Network;
 use super::relaxation::Relaxation;
@@ -181,33 +181,10 @@ impl SortingNetwork {
     pub fn permutation_gradient(&self, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
         self.gradient("permutation_gradient", Output::Permutation, values, cotangent)
     }
+}
 
-    pub(super) fn evaluate(&self, op: &'static str, output: Output, values: &[f64]) -> Result<Vec<f64>> {
-        self.check(op, values)?;
-        let plan = kernel::Plan::new(self.network, values.len());
-        let mut out = vec![0.0; output.len(values.len())];
-        row::forward(&plan, self, output, values, &mut out, false);
-        Ok(out)
-    }
-
-    pub(super) fn gradient(
-        &self,
-        op: &'static str,
-        output: Output,
-        values: &[f64],
-        cotangent: &[f64],
-    ) -> Result<Vec<f64>> {
-        self.check(op, values)?;
-        let len = output.len(values.len());
-        check_cotangent(op, cotangent, len)?;
-        let plan = kernel::Plan::new(self.network, values.len());
-        let trace = row::forward(&plan, self, output, values, &mut vec![0.0; len], true);
-        let mut gradient = vec![0.0; values.len()];
-        row::backward(&plan, output, trace, cotangent, &mut gradient);
-        Ok(gradient)
-    }
-
-    pub(super) fn check_options(&self) -> Result<()> {
+impl OnList for SortingNetwork {
+    fn check_options(&self) -> Result<()> {
         if !(self.steepness > 0.0 && self.steepness <= STEEPNESS_LIMIT) {
             let reason = format!("{} is not in (0, {STEEPNESS_LIMIT:e}]", self.steepness);
             return Err(Error::parameter("steepness", reason));
@@ -215,11 +192,26 @@ impl SortingNetwork {
         self.relaxation.check()
     }
 
-    fn check(&self, op: &'static str, values: &[f64]) -> Result<()> {
-        self.check_options()?;
+    fn check_values(&self, op: &'static str, values: &[f64]) -> Result<()> {
         if values.is_empty() {
             return Err(Error::shape(op, "at least one value", 0));
         }
         check_finite(op, values)
+    }
+
+    fn output_of(&self, output: Output, values: &[f64]) -> Result<Vec<f64>> {
+        let plan = kernel::Plan::new(self.network, values.len());
+        let mut out = vec![0.0; output.len(values.len())];
+        row::forward(&plan, self, output, values, &mut out, false);
+        Ok(out)
+    }
+
+    fn gradient_of(&self, output: Output, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
+        let len = output.len(values.len());
+        let plan = kernel::Plan::new(self.network, values.len());
+        let trace = row::forward(&plan, self, output, values, &mut vec![0.0; len], true);
+        let mut gradient = vec![0.0; values.len()];
+        row::backward(&plan, output, trace, cotangent, &mut gradient);
+        Ok(gradient)
     }
 }

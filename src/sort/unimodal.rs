@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::checks::{check_cotangent, check_softness, check_values};
+use super::checks::{check_softness, OnList};
 use super::order::ascending;
 use super::row::Output;
 use super::shares::{dot, read_off, GivesShares, Shares};
@@ -149,31 +149,19 @@ impl Unimodal {
     pub fn ranks_gradient(&self, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
         self.gradient("ranks_gradient", Output::Ranks, values, cotangent)
     }
+}
 
-    pub(super) fn evaluate(&self, op: &'static str, output: Output, values: &[f64]) -> Result<Vec<f64>> {
-        self.check(op, values)?;
-        Ok(read_off(output, values, &self.shares(values)))
-    }
-
-    pub(super) fn gradient(
-        &self,
-        op: &'static str,
-        output: Output,
-        values: &[f64],
-        cotangent: &[f64],
-    ) -> Result<Vec<f64>> {
-        self.check(op, values)?;
-        check_cotangent(op, cotangent, output.len(values.len()))?;
-        Ok(self.gradient_of(output, values, &self.shares(values), cotangent))
-    }
-
-    pub(super) fn check_options(&self) -> Result<()> {
+impl OnList for Unimodal {
+    fn check_options(&self) -> Result<()> {
         check_softness("temperature", self.temperature)
     }
 
-    fn check(&self, op: &'static str, values: &[f64]) -> Result<()> {
-        self.check_options()?;
-        check_values(op, values)
+    fn output_of(&self, output: Output, values: &[f64]) -> Result<Vec<f64>> {
+        Ok(read_off(output, values, &self.shares(values)))
+    }
+
+    fn gradient_of(&self, output: Output, values: &[f64], cotangent: &[f64]) -> Result<Vec<f64>> {
+        Ok(self.through(output, values, &self.shares(values), cotangent))
     }
 }
 

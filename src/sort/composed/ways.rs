@@ -4,6 +4,7 @@ use dfdx::prelude::*;
 
 use super::record;
 use crate::error::Result;
+use crate::sort::checks::OnList;
 use crate::sort::row::{indices, Output};
 use crate::sort::{
     Matrices, Pairwise, Permutahedron, Perturbed, Regularization, Sinkhorn, Unimodal, Unimodality,
