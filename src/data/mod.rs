@@ -164,11 +164,15 @@ impl Dataset {
         };
         let part = |name: &str| -> Result<Self> {
             let images = file(&format!("{name}-images-idx3-ubyte"));
-            let mut part = Self::from_idx(&images, &file(&format!("{name}-labels-idx1-ubyte")))?;
-            part.name = "MNIST".to_string();
-            Ok(part)
+            let part = Self::from_idx(&images, &file(&format!("{name}-labels-idx1-ubyte")))?;
+            Ok(part.named("MNIST"))
         };
         Ok([part("train")?, part("t10k")?])
+    }
+
+    /// The same rows under another name.
+    pub fn named(self, name: &str) -> Self {
+        Self { name: name.to_string(), ..self }
     }
 
     /// The name in tables.

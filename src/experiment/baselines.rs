@@ -178,7 +178,7 @@ impl Case for Ground {
                 candidates.push(Candidate::fresh(Toy::LOSSES[1], move |seed| {
                     Ok(Box::new(alternating.alternating(seed)?) as Box<dyn Loss>)
                 }));
-                candidates.push(Candidate::fixed(toy.pair(task, train)?.by_rank.loss));
+                candidates.push(Candidate::fixed(toy.learned(task, train, &toy.learn)?.loss));
             }
             Self::LongTail(..) => {
                 candidates.push(Candidate::fixed(CrossEntropy::balanced(part.labels(), part.classes())?));

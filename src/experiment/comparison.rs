@@ -9,7 +9,6 @@ use super::{per_seed, Results, Run};
 use crate::error::{Error, Result};
 use crate::loss::Loss;
 use crate::metric::Metric;
-use crate::model::Mlp;
 use crate::progress::Progress;
 use crate::task::{Classification, Outcome, Train};
 
@@ -218,18 +217,9 @@ impl Comparison {
 
     /// One run of every candidate on the task of one seed.
     fn compare(&self, case: &dyn Case, seed: u64, rates: &[f64]) -> Result<Vec<Run>> {
-        let metric = case.metric();
+        let (metric, data, setting) = (case.metric(), case.data(), case.setting());
         let run = |(loss, outcome): (String, Outcome)| {
-            Ok(Run {
-                data: case.data(),
-                model: Mlp::name_of(&outcome.model.sizes()),
-                loss,
-                metric: metric.name().to_string(),
-                direction: metric.direction(),
-                setting: case.setting(),
-                seed,
-                value: outcome.test(metric.as_ref())?,
-            })
+            Run::judged((&data, &setting), &loss, metric.as_ref(), seed, &outcome)
         };
         self.of_seed(case, seed, rates)?.into_iter().map(run).collect()
     }

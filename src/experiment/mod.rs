@@ -23,7 +23,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::files;
-use crate::metric::{Bootstrap, Direction, Interval};
+use crate::metric::{Bootstrap, Direction, Interval, Metric};
+use crate::model::Mlp;
+use crate::task::Outcome;
 
 /// One run of one loss: what was trained, how, and the metric on its test part.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,6 +47,28 @@ pub struct Run {
     pub seed: u64,
     /// The metric's value.
     pub value: f64,
+}
+
+impl Run {
+    /// A metric of one outcome's test predictions.
+    fn judged(
+        (data, setting): (&str, &str),
+        loss: &str,
+        metric: &dyn Metric,
+        seed: u64,
+        outcome: &Outcome,
+    ) -> Result<Self> {
+        Ok(Self {
+            data: data.to_string(),
+            model: Mlp::name_of(&outcome.model.sizes()),
+            loss: loss.to_string(),
+            metric: metric.name().to_string(),
+            direction: metric.direction(),
+            setting: setting.to_string(),
+            seed,
+            value: outcome.test(metric)?,
+        })
+    }
 }
 
 mod direction {

@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use super::{per_seed, Candidate, Case, Comparison, Results, Run};
 use crate::baseline::{AlternatingSurrogate, Lsl};
-use crate::correlation::spearman;
 use crate::data::{Dataset, Scaler, Split};
 use crate::error::{Error, Result};
 use crate::loss::{CrossEntropy, Loss};
 use crate::metric::{class_counts, ClassMetric, Metric};
 use crate::sampler::{Labels, Sample, Sampler};
-use crate::surrogate::{learn, learn_watched, Fit, Input, Learn, Learned, Penalty, Slope, Surrogate};
+use crate::surrogate::{learn, learn_watched, Fit, Input, Learn, Learned, Penalty, Slope};
 use crate::task::{Classification, Outcome, Train};
 
 /// One metric on one data set of two classes.
@@ -103,6 +102,15 @@ impl Toy {
         Ok(Sampler { labels: self.labels, ..sampler })
     }
 
+    /// A loss learned with these options from the task's predictions.
+    ///
+    /// # Errors
+    /// What training and learning have to say.
+    pub fn learned(&self, task: &Classification, train: &Train, options: &Learn) -> Result<Learned> {
+        let sampler = self.sampler(task, train)?;
+        learn(&self.metric, &sampler, &Learn { seed: train.seed, ..options.clone() })
+    }
+
     /// Both losses, from the same predictions.
     ///
     /// # Errors
@@ -137,8 +145,8 @@ impl Toy {
         let own = sampler.draw(&self.metric, held_out.len().max(2), options.seed ^ 0x0117)?;
         let mut seen = Vec::new();
         let learned = learn_watched(&self.metric, sampler, options, |step, loss| {
-            let train = self.agreement(loss, &own)?;
-            seen.push(Progression { step, train, held_out: self.agreement(loss, held_out)? });
+            let train = loss.agreement(&self.metric, &own)?;
+            seen.push(Progression { step, train, held_out: loss.agreement(&self.metric, held_out)? });
             Ok(())
         })?;
         Ok((learned, seen))
@@ -156,8 +164,7 @@ impl Toy {
     ) -> Result<Vec<(Learned, Outcome)>> {
         per_seed(seeds, |seed| {
             let (task, train) = (self.task(seed)?, Train { seed, ..Train::default() });
-            let sampler = self.sampler(&task, &train)?;
-            let learned = learn(&self.metric, &sampler, &Learn { seed, ..options.clone() })?;
+            let learned = self.learned(&task, &train, options)?;
             let outcome = task.train(&learned.loss, &self.metric, &Train { learning_rate, ..train })?;
             Ok((learned, outcome))
         })
@@ -173,7 +180,7 @@ impl Toy {
     pub fn transfer(&self, models: &[Vec<usize>], seeds: &[u64], rates: [f64; 3]) -> Result<Results> {
         let one = |seed: u64| -> Result<Vec<(usize, Run)>> {
             let (task, train) = (self.task(seed)?, Train { seed, ..Train::default() });
-            let learned = self.pair(&task, &train)?.by_rank.loss;
+            let learned = self.learned(&task, &train, &self.learn)?.loss;
             let mut runs = Vec::new();
             for (place, hidden) in models.iter().enumerate() {
                 let task = Classification { hidden: hidden.clone(), ..task.clone() };
@@ -187,16 +194,8 @@ impl Toy {
                 for ((name, loss), learning_rate) in losses.into_iter().zip(rates) {
                     let outcome =
                         task.train(loss, &self.metric, &Train { learning_rate, ..train.clone() })?;
-                    let run = Run {
-                        data: self.data.name().to_string(),
-                        model: task.model_name(),
-                        loss: name.to_string(),
-                        metric: self.metric.name().to_string(),
-                        direction: self.metric.direction(),
-                        setting: task.model_name(),
-                        seed,
-                        value: outcome.test(&self.metric)?,
-                    };
+                    let names = (self.data.name(), task.model_name());
+                    let run = Run::judged((names.0, &names.1), name, &self.metric, seed, &outcome)?;
                     runs.push((place, run));
                 }
             }
@@ -210,20 +209,6 @@ impl Toy {
 
     pub(super) fn alternating(&self, seed: u64) -> Result<AlternatingSurrogate> {
         AlternatingSurrogate::new(Arc::new(self.metric), &Lsl { seed, ..Lsl::default() })
-    }
-
-    /// Exact Spearman between −loss and metric (loss, where lower is better); 0 for a loss that ranks nothing.
-    ///
-    /// # Errors
-    /// [`Error::Undefined`] when all samples have the same metric.
-    pub fn agreement(&self, loss: &Surrogate, samples: &[Sample]) -> Result<f64> {
-        let losses: Vec<f64> = loss.values(samples)?.iter().map(|v| -v).collect();
-        let sign = self.metric.direction().sign();
-        let metric: Vec<f64> = samples.iter().map(|s| sign * s.metric).collect();
-        match spearman(&losses, &metric) {
-            Err(Error::Undefined { .. }) if losses.windows(2).all(|w| w[0] == w[1]) => Ok(0.0),
-            other => other,
-        }
     }
 
     /// Compares cross-entropy, the alternating surrogate, and losses learned once by value and by rank.

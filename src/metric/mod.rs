@@ -4,7 +4,9 @@ mod bootstrap;
 mod classification;
 mod coco;
 mod confusion;
+mod gain;
 mod heatmaps;
+mod nearest;
 mod pose;
 mod probability;
 mod retrieval;
@@ -17,13 +19,15 @@ pub use bootstrap::{Bootstrap, Difference, Interval};
 pub use classification::{class_counts, ClassMetric, TopK};
 pub use coco::{KeypointAp, KeypointMatches, Oks};
 pub use confusion::{Confusion, Disagreement};
+pub use gain::{Dcg, Gain, TiedScores};
 pub use heatmaps::{Decoding, Heatmaps};
+pub use nearest::NearestRecall;
 pub use pose::{end_point_error, pck, pck_auc, Pck, Points};
 pub use probability::{brier_score, calibration_error, log_loss};
 pub use retrieval::{
     average_precision, label_ranking_average_precision, mean_over_queries, precision_at_k,
-    precision_recall_curve, recall_at_k, reciprocal_rank, roc_auc, roc_auc_multiclass, Dcg, Gain, Multiclass,
-    NearestRecall, PrecisionRecall, TiedScores,
+    precision_recall_curve, recall_at_k, reciprocal_rank, roc_auc, roc_auc_multiclass, Multiclass,
+    PrecisionRecall,
 };
 pub use scores::Scores;
 pub use tally::{Average, Tallies, Tally};

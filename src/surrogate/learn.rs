@@ -8,9 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::checkpoint::Checkpoint;
 use super::input::{Batch, Input};
 use super::network::Network;
-use super::objective::{objective, Fit, Penalty};
+use super::objective::{agreement, objective, Fit, Penalty};
 use super::Surrogate;
-use crate::correlation::spearman;
 use crate::error::{Error, Result};
 use crate::metric::Metric;
 use crate::ops::{host, Adam};
@@ -258,7 +257,7 @@ impl Run {
         // A fresh network ranks forwards or backwards by chance, and perfectly backwards is a
         // stationary point of the correlation: turn it round before it settles there. Around a
         // bias of 0 the absolute value undoes that; then the penalty moves it on.
-        if agreement(&network, metric, held_out)? < 0.0 {
+        if ranks(&network, metric, held_out)? < 0.0 {
             network = network.flipped()?;
         }
         let mut run = Self {
@@ -314,7 +313,7 @@ impl Run {
 
     /// The held-out correlation; keeps the network if it is the best so far.
     fn evaluate(&mut self, metric: &dyn Metric, held_out: &Batch) -> Result<f64> {
-        let agreement = agreement(&self.network, metric, held_out)?;
+        let agreement = ranks(&self.network, metric, held_out)?;
         if agreement > self.best_held_out {
             self.best_held_out = agreement;
             self.best = Network::from_parameters(self.network.parameters())?;
@@ -337,15 +336,9 @@ impl Run {
     }
 }
 
-/// Exact Spearman between the negated loss and the metric (the loss, where lower is better).
-fn agreement(network: &Network, metric: &dyn Metric, batch: &Batch) -> Result<f64> {
-    let losses = sample_losses(network, batch)?;
-    let target: Vec<f64> = batch.metric.iter().map(|m| -metric.direction().sign() * m).collect();
-    match spearman(&losses, &target) {
-        // A loss that is the same everywhere ranks nothing.
-        Err(Error::Undefined { .. }) if losses.windows(2).all(|w| w[0] == w[1]) => Ok(0.0),
-        other => other,
-    }
+/// The agreement of a network's losses with the metric.
+fn ranks(network: &Network, metric: &dyn Metric, batch: &Batch) -> Result<f64> {
+    agreement(&sample_losses(network, batch)?, &batch.metric, metric.direction())
 }
 
 /// The loss of each sample.

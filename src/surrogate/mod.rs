@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::loss::Loss;
+use crate::metric::Metric;
 use crate::ops::{check_batch, host, matrix, mlp_frozen};
 use crate::sampler::Sample;
 use crate::{Dev, Matrix, Scalar, Tape};
@@ -114,6 +115,15 @@ impl Surrogate {
     pub fn values(&self, samples: &[Sample]) -> Result<Vec<f64>> {
         let batch = Batch::new(samples, &self.input, WithRespectTo::Feature)?;
         learn::sample_losses(&self.network, &batch)
+    }
+
+    /// Exact Spearman between −loss and metric (loss, where lower is better); 0 for a loss that is the same everywhere.
+    ///
+    /// # Errors
+    /// As [`Batch::new`]; [`Error::Undefined`] when all samples have the same metric.
+    pub fn agreement(&self, metric: &dyn Metric, samples: &[Sample]) -> Result<f64> {
+        let values: Vec<f64> = samples.iter().map(|sample| sample.metric).collect();
+        objective::agreement(&self.values(samples)?, &values, metric.direction())
     }
 
     /// The gradient's norm of each row of each sample, times the rows of a sample: what the penalty holds near 1.

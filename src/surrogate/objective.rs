@@ -106,9 +106,9 @@ pub fn objective(
     let judged = network.samples(batch, tape)?;
     let (samples, rows) = *judged.slopes.shape();
     let direction = metric.direction();
-    let target: Vec<f64> = batch.metric.iter().map(|m| direction.sign() * m).collect();
     let (distance, agreement) = match fit {
         Fit::Rank(sort) => {
+            let target: Vec<f64> = batch.metric.iter().map(|m| direction.sign() * m).collect();
             let losses = judged.losses.try_negate()?.try_reshape_like(&(1, samples))?;
             let agreement = soft_spearman(losses, &target, sort)?;
             let value = crate::ops::scalar(&agreement);
@@ -116,12 +116,8 @@ pub fn objective(
         }
         Fit::Value => {
             let errors = errors(metric, &batch.metric)?;
-            let losses: Vec<f64> = host(&judged.losses).into_iter().map(|v| -f64::from(v)).collect();
-            let agreement = match spearman(&losses, &target) {
-                // A single loss, or one that is the same everywhere, ranks nothing.
-                Err(Error::Undefined { .. }) => 0.0,
-                other => other? as f32,
-            };
+            let losses: Vec<f64> = host(&judged.losses).into_iter().map(f64::from).collect();
+            let agreement = agreement(&losses, &batch.metric, direction)? as f32;
             let errors = judged.losses.device().try_tensor_from_vec(errors, (samples,))?;
             (judged.losses.try_sub(errors)?.try_square()?.try_mean()?, agreement)
         }
@@ -139,6 +135,19 @@ pub fn objective(
     let penalty_value = crate::ops::scalar(&bound);
     let total = distance.try_add(bound.try_mul(penalty.weight)?)?;
     Ok(Objective { total, agreement, penalty: penalty_value })
+}
+
+/// Exact Spearman between the negated losses and the metric (the losses, where lower is better); 0 for losses that are all
+/// the same, which rank nothing.
+///
+/// # Errors
+/// [`Error::Undefined`] when all metrics are the same, but the losses are not.
+pub(super) fn agreement(losses: &[f64], metric: &[f64], direction: Direction) -> Result<f64> {
+    let target: Vec<f64> = metric.iter().map(|m| -direction.sign() * m).collect();
+    match spearman(losses, &target) {
+        Err(Error::Undefined { .. }) if losses.windows(2).all(|w| w[0] == w[1]) => Ok(0.0),
+        other => other,
+    }
 }
 
 /// Metric values as errors from 0 (best) to 1.

@@ -148,7 +148,7 @@ fn learning_by_value_and_by_rank_are_watched() {
     let (learned, seen) = toy.progression(&toy.learn, &sampler, &held_out).unwrap();
     assert_eq!(seen.iter().map(|p| p.step).collect::<Vec<_>>(), [10, 20]);
     assert!(seen.iter().all(|p| p.train.abs() <= 1.0 && p.held_out.abs() <= 1.0));
-    assert!(toy.agreement(&learned.loss, &held_out).unwrap() > 0.5);
+    assert!(learned.loss.agreement(&toy.metric, &held_out).unwrap() > 0.5);
     assert_eq!(toy.by_value().fit, Fit::Value);
     assert_eq!(learned.loss.values(&held_out).unwrap().len(), 30);
 }

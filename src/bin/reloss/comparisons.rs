@@ -1,0 +1,124 @@
+//! `reloss toy` and `reloss baselines`: losses compared with cross-entropy.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use reloss::data::Dataset;
+use reloss::display::Table;
+use reloss::experiment::{Case, Ground, Results, Toy};
+use reloss::files::write_atomic;
+use reloss::metric::{ClassMetric, Metric};
+use reloss::{Error, Result};
+
+use crate::runs::Runs;
+
+/// Seeds of the toy experiment, if not said otherwise.
+const TOY_SEEDS: u64 = 10;
+
+/// Seeds of the baselines, if not said otherwise.
+const BASELINE_SEEDS: u64 = 5;
+
+#[derive(Args)]
+pub(crate) struct Toys {
+    /// A data set of two classes more, as CSV (label last) or in LIBSVM form.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    #[command(flatten)]
+    runs: Runs,
+    /// Only the metrics whose name contains this, such as `F1`.
+    #[arg(long)]
+    metric: Option<String>,
+    /// All three data sets; without it, breast cancer alone.
+    #[arg(long)]
+    full: bool,
+}
+
+impl Toys {
+    /// What is asked for.
+    fn cases(&self) -> Result<Vec<Toy>> {
+        let mut sets = vec![Dataset::breast_cancer()?];
+        if self.full {
+            sets.extend([Dataset::two_moons(600, 0.3, 0)?, Dataset::noisy_xor(600, 0.6, 0)?]);
+        }
+        if let Some(path) = &self.data {
+            sets.push(Dataset::read(path)?);
+        }
+        let all = Toy::METRICS;
+        let wanted =
+            |metric: &&ClassMetric| self.metric.as_ref().is_none_or(|m| metric.name().contains(m.as_str()));
+        let metrics: Vec<ClassMetric> = all.iter().filter(wanted).copied().collect();
+        if metrics.is_empty() {
+            let names: Vec<&str> = all.iter().map(|metric| metric.name()).collect();
+            let reason = format!("no metric has it in its name: {}", names.join(", "));
+            return Err(Error::Parameter { name: "metric", reason });
+        }
+        let pairs = sets.iter().flat_map(|data| metrics.iter().map(move |&metric| (data, metric)));
+        pairs.map(|(data, metric)| Toy::new(data.clone(), metric)).collect()
+    }
+
+    /// The command that makes these results, but for the folders.
+    fn command(&self) -> String {
+        let metric = self.metric.as_ref().map_or(String::new(), |m| format!(" --metric '{m}'"));
+        let full = if self.full { " --full" } else { "" };
+        format!("cargo run --release -- toy {}{metric}{full}", self.runs.options(TOY_SEEDS))
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Baselines {
+    #[command(flatten)]
+    runs: Runs,
+    /// Only the grounds whose name contains this, such as `moons`.
+    #[arg(long)]
+    ground: Option<String>,
+}
+
+impl Baselines {
+    /// What is asked for.
+    fn grounds(&self) -> Result<Vec<Ground>> {
+        let all = Ground::all()?;
+        let names: Vec<String> = all.iter().map(Case::setting).collect();
+        let wanted =
+            |ground: &Ground| self.ground.as_ref().is_none_or(|g| ground.setting().contains(g.as_str()));
+        let grounds: Vec<Ground> = all.into_iter().filter(wanted).collect();
+        match grounds.is_empty() {
+            true => {
+                let reason = format!("no ground has it in its name: {}", names.join(", "));
+                Err(Error::Parameter { name: "ground", reason })
+            }
+            false => Ok(grounds),
+        }
+    }
+
+    /// The command that makes these results, but for the folders.
+    fn command(&self) -> String {
+        let ground = self.ground.as_ref().map_or(String::new(), |g| format!(" --ground '{g}'"));
+        format!("cargo run --release -- baselines {}{ground}", self.runs.options(BASELINE_SEEDS))
+    }
+}
+
+pub(crate) fn toys(arguments: &Toys) -> Result<()> {
+    let (cases, seeds) = (arguments.cases()?, arguments.runs.seeds(TOY_SEEDS)?);
+    compare("toy", &arguments.runs, |done, path| {
+        Toy::run(&cases, &Toy::comparison(seeds), done, Some(path), &arguments.command())
+    })
+}
+
+pub(crate) fn baselines(arguments: &Baselines) -> Result<()> {
+    let (grounds, seeds) = (arguments.grounds()?, arguments.runs.seeds(BASELINE_SEEDS)?);
+    compare("baselines", &arguments.runs, |done, path| {
+        Ground::run(&grounds, &Ground::comparison(seeds), done, Some(path), &arguments.command())
+    })
+}
+
+/// Runs a comparison with cross-entropy, from what is done already where it resumes, and shows its table.
+fn compare(name: &str, runs: &Runs, run: impl FnOnce(Results, &Path) -> Result<Results>) -> Result<()> {
+    let out = runs.folder(name)?;
+    let path = out.join(format!("{name}.csv"));
+    let results = run(runs.done(&path)?, &path)?;
+    let table = Table::new(results.summary("cross_entropy")?, "test metric over seeds; paired differences");
+    write_atomic(&out.join(format!("{name}.html")), table.html()?.as_bytes())?;
+    println!("{}", table.text()?);
+    println!("the results are in {}", path.display());
+    Ok(())
+}

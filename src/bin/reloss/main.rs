@@ -1,0 +1,51 @@
+//! The experiments from a terminal, with progress bars, resumable.
+
+mod classify;
+mod comparisons;
+mod runs;
+mod score;
+mod sort_numbers;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Learn a differentiable loss for a metric, and train with it.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Digits: learn a loss for the metric, report on it, compare it with cross-entropy (5 seeds).
+    Classify(classify::Arguments),
+    /// Two classes and five metrics: losses learned by rank, by value and in alternation (10 seeds).
+    Toy(comparisons::Toys),
+    /// Losses of several papers where they play: imbalanced classes, long tails, retrieval (5 seeds).
+    Baselines(comparisons::Baselines),
+    /// Four-digit numbers: read them off images, supervised by their order alone; relaxations compared (1 seed).
+    SortNumbers(sort_numbers::Arguments),
+    /// Predictions in files: their metrics with 95 % bootstrap intervals.
+    #[command(subcommand)]
+    Score(score::Arguments),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Classify(arguments) => classify::run(&arguments),
+        Command::Toy(arguments) => comparisons::toys(&arguments),
+        Command::Baselines(arguments) => comparisons::baselines(&arguments),
+        Command::SortNumbers(arguments) => sort_numbers::run(&arguments),
+        Command::Score(arguments) => score::run(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("reloss: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

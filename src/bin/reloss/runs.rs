@@ -1,0 +1,60 @@
+//! What all commands that train many models have in common.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use reloss::experiment::Results;
+use reloss::files::create_folder;
+use reloss::{Error, Result};
+
+/// Which runs, and where they are kept.
+#[derive(Args)]
+pub(crate) struct Runs {
+    /// Folder for results, figures and the state of the run; `out/` and the command's name, if not given.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// How many seeds each loss is run with, counted from --seed.
+    #[arg(long)]
+    seeds: Option<u64>,
+    /// The first seed.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Continue what an interrupted run left in the folder.
+    #[arg(long)]
+    pub(crate) resume: bool,
+}
+
+impl Runs {
+    /// The folder, made if it is missing.
+    pub(crate) fn folder(&self, command: &str) -> Result<PathBuf> {
+        let folder = self.out.clone().unwrap_or_else(|| Path::new("out").join(command));
+        create_folder(&folder)?;
+        Ok(folder)
+    }
+
+    /// The seeds, `usual` many if not said otherwise.
+    pub(crate) fn seeds(&self, usual: u64) -> Result<Vec<u64>> {
+        let count = self.seeds.unwrap_or(usual);
+        match self.seed.checked_add(count).filter(|_| count > 0) {
+            Some(end) => Ok((self.seed..end).collect()),
+            None => {
+                let reason = format!("{count} from {} on are no seeds", self.seed);
+                Err(Error::Parameter { name: "seeds", reason })
+            }
+        }
+    }
+
+    /// What is done already, where it resumes.
+    pub(crate) fn done(&self, path: &Path) -> Result<Results> {
+        if self.resume && path.exists() {
+            Results::load(path)
+        } else {
+            Ok(Results::default())
+        }
+    }
+
+    /// The options that fix the seeds, as in the command that makes the results.
+    pub(crate) fn options(&self, usual: u64) -> String {
+        format!("--seeds {} --seed {}", self.seeds.unwrap_or(usual), self.seed)
+    }
+}
