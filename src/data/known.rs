@@ -312,7 +312,7 @@ impl Dataset {
     }
 
     /// The training and the test part of CIFAR-10, from a folder with `data_batch_1.bin` to `data_batch_5.bin`, those of them
-    /// that there are, and `test_batch.bin`.
+    /// that there are, and `test_batch.bin`; named "CIFAR-10 (part)" unless there are all.
     ///
     /// [`Known::Cifar10`] fetches them. Images are of [`Dataset::CIFAR_IMAGE`].
     ///
@@ -322,8 +322,8 @@ impl Dataset {
         let [first, rest @ .., test] = CIFAR10.map(|name| folder.join(name));
         let train: Vec<PathBuf> =
             std::iter::once(first).chain(rest.into_iter().filter(|path| path.exists())).collect();
-        let part =
-            |paths: &[PathBuf]| Self::from_cifar(paths, CifarLabels::Ten).map(|data| data.named("CIFAR-10"));
+        let name = if train.len() + 2 > CIFAR10.len() { "CIFAR-10" } else { "CIFAR-10 (part)" };
+        let part = |paths: &[PathBuf]| Self::from_cifar(paths, CifarLabels::Ten).map(|data| data.named(name));
         Ok([part(&train)?, part(&[test])?])
     }
 

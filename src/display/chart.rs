@@ -70,6 +70,8 @@ pub enum Layer {
         columns: usize,
         /// Row after row.
         values: Vec<f64>,
+        /// Names of the rows and of the columns, with every value written in its cell; where empty, both are counted.
+        names: [Vec<String>; 2],
     },
 }
 
@@ -242,7 +244,22 @@ impl Panel {
     ///
     /// Both axes count from 0.
     pub fn heat(self, label: &str, columns: usize, values: &[f64]) -> Self {
-        self.layer(Layer::Heat { label: label.into(), columns, values: values.to_vec() })
+        let names = Default::default();
+        self.layer(Layer::Heat { label: label.into(), columns, values: values.to_vec(), names })
+    }
+
+    /// Adds a matrix as shades with its values: a name per row and per column, first row at the top.
+    ///
+    /// # Example
+    /// ```
+    /// use reloss::display::{Figure, Panel};
+    /// let panel = Panel::new("confusion").heat_named("share", &["cat", "dog"], &["cat", "dog"], &[0.9, 0.1, 0.3, 0.7]);
+    /// assert!(Figure::new().panel(panel).svg()?.contains("dog"));
+    /// # Ok::<(), reloss::Error>(())
+    /// ```
+    pub fn heat_named(self, label: &str, rows: &[&str], columns: &[&str], values: &[f64]) -> Self {
+        let names = [rows, columns].map(|names| names.iter().map(|n| n.to_string()).collect());
+        self.layer(Layer::Heat { label: label.into(), columns: columns.len(), values: values.to_vec(), names })
     }
 
     /// Adds a layer.

@@ -14,8 +14,10 @@ pub(super) struct Checked<'a> {
     pub panel: &'a Panel,
     pub x: Span,
     pub y: Span,
-    /// Names along the horizontal axis, where there are bars.
+    /// Names along the horizontal axis, where there are bars or named columns.
     pub categories: Vec<&'a str>,
+    /// Names along the vertical axis, from the top, where there are named rows.
+    pub rows: Vec<&'a str>,
     /// For each layer the number of its label, from 0 in order of appearance.
     pub style: Vec<usize>,
     /// Names of the labels with bars, in order: they stand side by side.
@@ -95,6 +97,7 @@ pub(super) fn check(panel: &Panel) -> Result<Checked<'_>> {
         x: Span { low: 0.0, high: 1.0, scale: Scale::Linear, reversed: false },
         y: Span { low: 0.0, high: 1.0, scale: Scale::Linear, reversed: false },
         categories: Vec::new(),
+        rows: Vec::new(),
         style: Vec::new(),
         bar_labels: Vec::new(),
         binned: (0.0, 1.0),
@@ -177,7 +180,7 @@ pub(super) fn check(panel: &Panel) -> Result<Checked<'_>> {
                 place.values("y", std::iter::once(*y), log_y)?;
                 ys.add(*y);
             }
-            Layer::Heat { columns, values, .. } => {
+            Layer::Heat { columns, values, names, .. } => {
                 if *columns == 0 || values.is_empty() || values.len() % columns != 0 {
                     return Err(place.refuse(format!("{} values in rows of {columns}", values.len())));
                 }
@@ -188,7 +191,14 @@ pub(super) fn check(panel: &Panel) -> Result<Checked<'_>> {
                     return Err(place.refuse("a heat map needs linear axes"));
                 }
                 place.values("value", values.iter().copied(), Scale::Linear)?;
-                heat = Some((*columns, values.len() / columns));
+                let rows = values.len() / columns;
+                if names.iter().any(|names| !names.is_empty()) {
+                    place.length("row names", names[0].len(), rows)?;
+                    place.length("column names", names[1].len(), *columns)?;
+                }
+                [checked.rows, checked.categories] =
+                    names.each_ref().map(|names| names.iter().map(String::as_str).collect());
+                heat = Some((*columns, rows));
             }
         }
         let style = match layer {

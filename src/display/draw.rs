@@ -160,6 +160,10 @@ fn whole(ticks: Vec<Tick>, checked: &Checked) -> Vec<Tick> {
 }
 
 fn y_ticks(checked: &Checked, room: f64) -> Vec<Tick> {
+    if !checked.rows.is_empty() {
+        let named = |(row, name): (usize, &&str)| Tick { at: row as f64, text: clean(name) };
+        return checked.rows.iter().enumerate().map(named).collect();
+    }
     whole(axis::ticks(&checked.y, (room / 38.0).clamp(2.0, 7.0) as usize), checked)
 }
 

@@ -3,7 +3,8 @@
 use plotters::style::{Color as _, RGBAColor, RGBColor};
 use plotters_backend::DrawingBackend;
 
-use super::canvas::{Canvas, Point, Rect};
+use super::axis::brief;
+use super::canvas::{Align, Canvas, Point, Rect};
 use super::chart::Layer;
 use super::check::{counts, Checked};
 use super::draw::{across, upward};
@@ -28,6 +29,8 @@ const DASHES: [&[f64]; 5] = [&[], &[7.0, 5.0], &[1.5, 4.0], &[9.0, 4.0, 1.5, 4.0
 const LEVEL_DASHES: [&[f64]; 3] = [&[2.0, 3.5], &[6.0, 3.0, 2.0, 3.0], &[10.0, 4.0]];
 const LINE: f64 = 1.8;
 const BAND: f64 = 0.18;
+/// Font size of the values in a heat map's cells.
+const CELL_TEXT: f64 = 11.0;
 /// A line with at most this many points also shows them.
 const FEW: usize = 15;
 
@@ -49,7 +52,12 @@ pub(super) fn draw<DB: DrawingBackend>(canvas: &Canvas<DB>, checked: &Checked, p
     let layers = || checked.panel.layers.iter().zip(&checked.style);
     for (layer, &style) in layers() {
         match layer {
-            Layer::Heat { columns, values, .. } => heat(canvas, checked, plot, *columns, values)?,
+            Layer::Heat { columns, values, names, .. } => {
+                heat(canvas, checked, plot, *columns, values)?;
+                if !names[0].is_empty() {
+                    written(canvas, checked, plot, *columns, values)?;
+                }
+            }
             Layer::Bars { label, categories, heights, spreads } => {
                 bars(canvas, checked, plot, style, (label, categories, heights, spreads))?;
             }
@@ -280,6 +288,26 @@ fn heat<DB: DrawingBackend>(
             let area = Rect { left, top: a.min(b), right, bottom: a.max(b) };
             canvas.polygon(&area.corners(), opaque(run[0]))?;
         }
+    }
+    Ok(())
+}
+
+/// The values of a heat map in its cells, dark on light shades and light on dark ones.
+fn written<DB: DrawingBackend>(
+    canvas: &Canvas<DB>,
+    checked: &Checked,
+    plot: &Rect,
+    columns: usize,
+    values: &[f64],
+) -> Result<()> {
+    let (low, high) = extent(values);
+    for (i, &value) in values.iter().enumerate() {
+        let RGBColor(red, green, blue) = shade(if high > low { (value - low) / (high - low) } else { 0.5 });
+        // Relative luminance, as Rec. 709 weighs the colours.
+        let light = 0.2126 * f64::from(red) + 0.7152 * f64::from(green) + 0.0722 * f64::from(blue);
+        let ink = if light > 128.0 { RGBColor(0, 0, 0) } else { RGBColor(255, 255, 255) };
+        let (x, y) = place(checked, plot, ((i % columns) as f64, (i / columns) as f64));
+        canvas.text(&brief(value), (x, y + 0.36 * CELL_TEXT), CELL_TEXT, ink, Align::Middle)?;
     }
     Ok(())
 }

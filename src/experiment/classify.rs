@@ -8,7 +8,7 @@ use crate::data::{Dataset, Split, Splits};
 use crate::error::Result;
 use crate::loss::{CrossEntropy, MeanAbsoluteError};
 use crate::metric::{ClassMetric, Metric, TopK};
-use crate::sampler::{Labels, Sampler};
+use crate::sampler::{Labels, Sampler, Store};
 use crate::surrogate::{learn, Learn, Learned};
 use crate::task::{Classification, Train};
 
@@ -123,12 +123,21 @@ pub fn learn_loss(
     train: &Train,
     options: &Learn,
 ) -> Result<Learned> {
-    let mut sampler = Sampler::stored(task.store_predictions(metric, train)?);
+    learn_from(task.store_predictions(metric, train)?, &task.splits.train, metric, options)
+}
+
+/// As [`learn_loss`], from predictions stored on a training part.
+pub(super) fn learn_from(
+    store: Store,
+    part: &Dataset,
+    metric: &dyn Metric,
+    options: &Learn,
+) -> Result<Learned> {
+    let mut sampler = Sampler::stored(store);
     if options.input.balanced {
         sampler = Sampler { labels: Labels::LongTail(100.0), rows: 128, ..sampler };
     }
     let mut learned = learn(metric, &sampler, options)?;
-    let part = &task.splits.train;
     learned.loss = learned.loss.with_shares_of(part.labels(), part.classes())?;
     Ok(learned)
 }

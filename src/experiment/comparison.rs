@@ -71,6 +71,11 @@ pub trait Case: Sync {
     /// The metric this case is judged by.
     fn metric(&self) -> Arc<dyn Metric>;
 
+    /// Metrics reported beside it, for which nothing is tuned or learned; none by default.
+    fn beside(&self) -> Vec<Arc<dyn Metric>> {
+        Vec::new()
+    }
+
     /// The task of one seed.
     ///
     /// # Errors
@@ -226,12 +231,16 @@ impl Comparison {
         candidates.iter().zip(rates).map(one).collect()
     }
 
-    /// One run of every candidate on the task of one seed.
+    /// One run of every candidate on the task of one seed: an entry for the case's metric and each of those beside it.
     fn compare<C: Case>(&self, case: &C, seed: u64, rates: &[f64]) -> Result<Vec<Run>> {
-        let (metric, data, setting) = (case.metric(), case.data(), case.setting());
-        let run = |(loss, outcome): (String, Trained<C>)| {
-            Run::judged((&data, &setting), &loss, metric.as_ref(), seed, &outcome)
-        };
-        self.of_seed(case, seed, rates)?.into_iter().map(run).collect()
+        let (data, setting) = (case.data(), case.setting());
+        let metrics: Vec<Arc<dyn Metric>> = [case.metric()].into_iter().chain(case.beside()).collect();
+        let mut runs = Vec::new();
+        for (loss, outcome) in self.of_seed(case, seed, rates)? {
+            for metric in &metrics {
+                runs.push(Run::judged((&data, &setting), &loss, metric.as_ref(), seed, &outcome)?);
+            }
+        }
+        Ok(runs)
     }
 }

@@ -1,17 +1,18 @@
-//! Losses learned on digits, frozen, and used by other networks on other images.
+//! Losses learned on some images, frozen, and used by other networks on other images.
 
 use std::sync::Arc;
 
+use super::classify::learn_from;
 use super::{learn_loss, Candidate, Case, Comparison, Setting};
+use crate::baseline::{JeffriesMatusita, PairLoss, PairwiseAuc};
 use crate::data::{Augment, Dataset, ImageShape, Split, Splits};
 use crate::error::Result;
-use crate::loss::{CrossEntropy, MeanAbsoluteError};
-use crate::metric::Metric;
+use crate::loss::{CrossEntropy, Focal, MeanAbsoluteError};
+use crate::metric::{Metric, TopK};
 use crate::surrogate::{Learn, Learned, Pretrained, Surrogate};
-use crate::task::{Architecture, ImageClassification, Train};
+use crate::task::{Architecture, ImageClassification, Task, Train};
 
-/// One network on one set of images under one regime: cross-entropy, the regime's remedy, the mean absolute error and the loss
-/// that comes with the library are compared.
+/// One network on one set of images under one regime, judged by one metric.
 #[derive(Debug, Clone)]
 pub struct ImageCase {
     /// What is trained on, and split for validation; one copy serves many cases.
@@ -24,14 +25,32 @@ pub struct ImageCase {
     pub architecture: Architecture,
     /// What is done to the labels.
     pub setting: Setting,
+    /// What it is judged by; rows weigh by their class where that is a mean over classes.
+    pub goal: Pretrained,
     /// Rows of the training set that are used, drawn by the seed; all but a hundredth if there are no more.
     pub rows: usize,
     /// How training images are varied.
     pub augment: Option<Augment>,
+    /// The losses compared with cross-entropy.
+    pub losses: ImageLosses,
+}
+
+/// What is compared with cross-entropy on images.
+#[derive(Debug, Clone)]
+pub enum ImageLosses {
+    /// The remedy of the regime, the losses of other papers, and the learned loss that comes with the library.
+    All,
+    /// The remedy of the regime and the learned loss that comes with the library: for networks that take long.
+    Few,
+    /// Learned losses, by name.
+    Learned(Vec<(String, Surrogate)>),
 }
 
 /// The share of the rows used that validates.
 const VALIDATION: f64 = 0.2;
+
+/// The share of steps made with cross-entropy where a learned loss takes over from it.
+const WARM_UP: f64 = 0.5;
 
 /// Output bias of the losses that come with the library: of 0, 2, 5 and 10 the best on the validation parts of seeds 100 to
 /// 105 of the clean digits.
@@ -43,29 +62,73 @@ const OUTPUT_BIAS: f32 = 2.0;
 /// # Errors
 /// What training and learning have to say.
 pub fn pretrain(which: Pretrained) -> Result<Learned> {
-    let setting = match which {
-        Pretrained::Accuracy => Setting::Clean,
-        Pretrained::MacroF1 => Setting::LongTail(20.0),
-    };
+    let setting = if which.balanced() { Setting::LongTail(20.0) } else { Setting::Clean };
     let task = setting.task(&Dataset::digits()?, 0)?;
     let mut options = Learn { output_bias: OUTPUT_BIAS, ..Learn::default() };
-    options.input.balanced = setting.balanced();
-    let mut learned = learn_loss(&task, setting.metric().as_ref(), &Train::default(), &options)?;
+    options.input.balanced = which.balanced();
+    let mut learned = learn_loss(&task, which.metric().as_ref(), &Train::default(), &options)?;
     // The digits' shares are not those of what it will be used for.
     learned.loss = learned.loss.without_shares();
     Ok(learned)
 }
 
 impl ImageCase {
-    /// The budget all share: ten epochs, five learning rates on two other seeds.
+    /// The budget all share: ten epochs, four learning rates on two other seeds; the rate rises for a tenth of the steps.
     pub fn comparison(seeds: Vec<u64>) -> Comparison {
         Comparison {
             seeds,
             tuning_seeds: vec![100, 101],
-            grid: vec![5e-4, 1.5e-3, 5e-3, 1.5e-2, 5e-2],
-            train: Train { epochs: 10, ..Train::default() },
+            grid: vec![1e-3, 3e-3, 1e-2, 3e-2],
+            train: Train { epochs: 10, ramp: 0.1, ..Train::default() },
         }
     }
+
+    /// The data and the network: `MNIST, conv-16-32`.
+    pub fn ground(&self) -> String {
+        format!("{}, {}", self.train.name(), self.architecture.name())
+    }
+
+    /// A loss learned from what the network predicts here while it trains with cross-entropy.
+    ///
+    /// # Errors
+    /// What training and learning have to say.
+    pub fn learn(&self, train: &Train, options: &Learn) -> Result<Learned> {
+        let (task, metric) = (self.task(train.seed)?, self.metric());
+        let mut options = options.clone();
+        options.input.balanced = self.goal.balanced();
+        let store = task.store_predictions(metric.as_ref(), train)?;
+        let mut learned = learn_from(store, &task.splits.train, metric.as_ref(), &options)?;
+        learned.loss = learned.loss.without_shares();
+        Ok(learned)
+    }
+
+    /// These cases, each with the losses learned on all of them in place of its own: what a table of transfers compares.
+    ///
+    /// A loss has the name of where it was learned, [`ImageCase::ground`].
+    ///
+    /// # Errors
+    /// What training and learning have to say.
+    pub fn transfers(cases: Vec<Self>, train: &Train, options: &Learn) -> Result<Vec<Self>> {
+        let learned = |case: &Self| Ok((case.ground(), case.learn(train, options)?.loss));
+        let losses: Vec<(String, Surrogate)> = cases.iter().map(learned).collect::<Result<_>>()?;
+        let with = |case| Self { losses: ImageLosses::Learned(losses.clone()), ..case };
+        Ok(cases.into_iter().map(with).collect())
+    }
+
+    /// A learned loss as this training part needs it.
+    fn fitted(&self, loss: Surrogate, part: &Dataset) -> Result<Surrogate> {
+        match self.goal.balanced() {
+            true => loss.with_shares_of(part.labels(), part.classes()),
+            false => Ok(loss),
+        }
+    }
+}
+
+/// A loss that takes over from cross-entropy when half of the steps are made.
+fn after_cross_entropy(name: &str, loss: Surrogate) -> Candidate<ImageClassification> {
+    Candidate::procedure(name, move |task: &ImageClassification, metric, options| {
+        task.train(&loss, metric, &Train { warm_up: WARM_UP, ..options.clone() })
+    })
 }
 
 impl Case for ImageCase {
@@ -76,11 +139,19 @@ impl Case for ImageCase {
     }
 
     fn setting(&self) -> String {
-        format!("{}, {}, {}", self.train.name(), self.architecture.name(), self.setting.name())
+        format!("{}, {}", self.ground(), self.setting.name())
     }
 
     fn metric(&self) -> Arc<dyn Metric> {
-        self.setting.metric()
+        self.goal.metric()
+    }
+
+    /// Top-5 accuracy, beside accuracy.
+    fn beside(&self) -> Vec<Arc<dyn Metric>> {
+        match self.goal {
+            Pretrained::Accuracy => vec![Arc::new(TopK::FIVE)],
+            _ => Vec::new(),
+        }
     }
 
     fn task(&self, seed: u64) -> Result<ImageClassification> {
@@ -98,17 +169,25 @@ impl Case for ImageCase {
         _: &Train,
     ) -> Result<Vec<Candidate<ImageClassification>>> {
         let part = &task.splits.train;
-        let learned = match self.setting.balanced() {
-            true => {
-                Surrogate::pretrained(Pretrained::MacroF1)?.with_shares_of(part.labels(), part.classes())?
+        let mut candidates = vec![Candidate::fixed(CrossEntropy::default())];
+        if let ImageLosses::Learned(losses) = &self.losses {
+            for (name, loss) in losses {
+                candidates.push(after_cross_entropy(name, self.fitted(loss.clone(), part)?));
             }
-            false => Surrogate::pretrained(Pretrained::Accuracy)?,
-        };
-        Ok(vec![
-            Candidate::fixed(CrossEntropy::default()),
-            Candidate::fixed(self.setting.remedy(part)?),
-            Candidate::fixed(MeanAbsoluteError),
-            Candidate::fixed(learned),
-        ])
+            return Ok(candidates);
+        }
+        candidates.push(Candidate::fixed(self.setting.remedy(part)?));
+        if let ImageLosses::All = self.losses {
+            candidates.extend([
+                Candidate::fixed(Focal::default()),
+                Candidate::fixed(MeanAbsoluteError),
+                Candidate::fixed(JeffriesMatusita),
+                Candidate::fixed(PairwiseAuc { pair: PairLoss::Hinge }),
+            ]);
+        }
+        let learned = self.fitted(Surrogate::pretrained(self.goal)?, part)?;
+        candidates.push(Candidate::fixed(learned.clone()));
+        candidates.push(after_cross_entropy("reloss_after_cross_entropy", learned));
+        Ok(candidates)
     }
 }

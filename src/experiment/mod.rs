@@ -12,7 +12,7 @@ mod toy;
 pub use baselines::{summary_with_reported, Baselines, Ground, SortingGround};
 pub use classify::{learn_loss, Classify, Setting};
 pub use comparison::{Candidate, Case, Comparison};
-pub use images::{pretrain, ImageCase};
+pub use images::{pretrain, ImageCase, ImageLosses};
 pub use score::Score;
 pub use sort_numbers::CompareSorters;
 pub use timings::{Timing, Timings};

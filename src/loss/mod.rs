@@ -1,7 +1,9 @@
 //! Losses a model can be trained with: one trait, and the originals the paper compares with.
 
+mod focal;
 mod sorting;
 
+pub use focal::Focal;
 pub use sorting::{permutation_cross_entropy, PermutationLoss, PlaceLoss};
 
 use dfdx::prelude::*;

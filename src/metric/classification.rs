@@ -47,6 +47,9 @@ impl TopK {
     /// k = 1.
     pub const ACCURACY: Self = Self { k: 1, name: std::borrow::Cow::Borrowed("accuracy") };
 
+    /// k = 5.
+    pub const FIVE: Self = Self { k: 5, name: std::borrow::Cow::Borrowed("top-5 accuracy") };
+
     /// Top-k accuracy.
     ///
     /// # Errors

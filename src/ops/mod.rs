@@ -21,6 +21,7 @@ mod parameters;
 mod probability;
 mod sgd;
 pub(crate) mod simd;
+mod softplus;
 mod tensors;
 
 pub use crate::data::ImageShape;
@@ -43,4 +44,5 @@ pub use parameters::{Parameter, Parameters};
 pub(crate) use probability::check_batch;
 pub use probability::{softmax_rows, target_probability, target_probability_composed};
 pub use sgd::{Optimizer, Sgd};
+pub use softplus::softplus;
 pub use tensors::{device, host, matrix, scalar};

@@ -1,9 +1,11 @@
 //! Losses that come with the library.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::Surrogate;
 use crate::error::Result;
+use crate::metric::{ClassMetric, Metric, TopK};
 
 /// A loss learned before, for any data of any number of classes: see `data/pretrained/README.md` for how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,17 +14,34 @@ pub enum Pretrained {
     Accuracy,
     /// For the macro-F1: it weighs rows by their class and wants [`Surrogate::with_shares_of`] the training labels.
     MacroF1,
+    /// For the balanced accuracy; as the one for the macro-F1.
+    BalancedAccuracy,
 }
 
 impl Pretrained {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Accuracy, Self::MacroF1];
+    pub const ALL: [Self; 3] = [Self::Accuracy, Self::MacroF1, Self::BalancedAccuracy];
+
+    /// The metric it was learned for.
+    pub fn metric(self) -> Arc<dyn Metric> {
+        match self {
+            Self::Accuracy => Arc::new(TopK::ACCURACY),
+            Self::MacroF1 => Arc::new(ClassMetric::MACRO_F1),
+            Self::BalancedAccuracy => Arc::new(ClassMetric::BALANCED_ACCURACY),
+        }
+    }
+
+    /// Whether that is a mean over classes, so that rows weigh by their class.
+    pub fn balanced(self) -> bool {
+        self != Self::Accuracy
+    }
 
     /// The name of its file in `data/pretrained/`.
     pub fn file(self) -> &'static str {
         match self {
             Self::Accuracy => "accuracy.safetensors",
             Self::MacroF1 => "macro_f1.safetensors",
+            Self::BalancedAccuracy => "balanced_accuracy.safetensors",
         }
     }
 
@@ -30,6 +49,9 @@ impl Pretrained {
         match self {
             Self::Accuracy => include_bytes!("../../data/pretrained/accuracy.safetensors"),
             Self::MacroF1 => include_bytes!("../../data/pretrained/macro_f1.safetensors"),
+            Self::BalancedAccuracy => {
+                include_bytes!("../../data/pretrained/balanced_accuracy.safetensors")
+            }
         }
     }
 }

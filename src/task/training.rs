@@ -1,5 +1,8 @@
 //! Training a model with any loss: what all tasks of rows with labels have in common.
 
+use std::collections::HashMap;
+use std::path::PathBuf;
+
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +15,7 @@ use crate::ops::{host, matrix, scalar, Adam};
 use crate::sampler::Store;
 use crate::{Scalar, Tape};
 
-/// How a model is trained. The learning rate falls linearly to 0.
+/// How a model is trained. The learning rate falls linearly to 0, after it has risen to its height.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Train {
     /// Passes over the training part.
@@ -21,17 +24,31 @@ pub struct Train {
     pub batch: usize,
     /// Adam's learning rate at the start.
     pub learning_rate: f64,
+    /// The share of steps, from the start, in which the learning rate rises linearly from 0; 0 starts at its height.
+    #[serde(default)]
+    pub ramp: f64,
     /// The share of steps, from the start, made with cross-entropy before the loss takes over.
     ///
     /// 0 trains with the loss alone. A learned loss is nearly flat where a fresh model starts.
     pub warm_up: f64,
     /// Seed of the model's start and of the batches' order.
     pub seed: u64,
+    /// Where the model is kept after every epoch, as safetensors: of a run that diverges the last good one is left.
+    #[serde(skip)]
+    pub checkpoint: Option<PathBuf>,
 }
 
 impl Default for Train {
     fn default() -> Self {
-        Self { epochs: 40, batch: 64, learning_rate: 3e-3, warm_up: 0.0, seed: 0 }
+        Self {
+            epochs: 40,
+            batch: 64,
+            learning_rate: 3e-3,
+            ramp: 0.0,
+            warm_up: 0.0,
+            seed: 0,
+            checkpoint: None,
+        }
     }
 }
 
@@ -100,10 +117,38 @@ impl Train {
             return Err(Error::parameter("train", "epochs and batch must be positive"));
         }
         check_positive("learning_rate", self.learning_rate)?;
-        if !(0.0..=1.0).contains(&self.warm_up) {
-            return Err(Error::parameter("warm_up", format!("{} is not a share from 0 to 1", self.warm_up)));
+        for (name, share) in [("warm_up", self.warm_up), ("ramp", self.ramp)] {
+            if !(0.0..=1.0).contains(&share) {
+                return Err(Error::parameter(name, format!("{share} is not a share from 0 to 1")));
+            }
         }
         Ok(())
+    }
+
+    /// The learning rate of a step, from 0, of `total`: rising over the first share `ramp`, falling all the while.
+    pub(super) fn rate(&self, step: usize, total: usize) -> f64 {
+        let done = step as f64 / total as f64;
+        let rising = self.ramp * total as f64;
+        let risen = if rising > 0.0 { ((step + 1) as f64 / rising).min(1.0) } else { 1.0 };
+        self.learning_rate * risen * (1.0 - done)
+    }
+
+    /// Keeps a model that is good so far.
+    fn keep(&self, model: &impl Model, epoch: usize) -> Result<()> {
+        let Some(path) = &self.checkpoint else { return Ok(()) };
+        let notes = HashMap::from([("reloss.epoch".to_string(), epoch.to_string())]);
+        model.parameters().save(path, notes)
+    }
+
+    /// A divergence, with what is left of the run.
+    fn diverged(&self, error: Error, epochs: usize) -> Error {
+        match (error, &self.checkpoint) {
+            (Error::Diverged { what, step, reason }, Some(path)) if epochs > 0 => {
+                let kept = format!("{reason}; the model after epoch {epochs} is in {}", path.display());
+                Error::Diverged { what, step, reason: kept }
+            }
+            (error, _) => error,
+        }
     }
 }
 
@@ -139,31 +184,37 @@ impl Training<'_> {
     ) -> Result<Outcome<M>> {
         let Self { options, .. } = *self;
         options.check()?;
-        let data = &self.splits.train;
         let mut adam = Adam::new(options.learning_rate, 0.0);
-        let total = options.epochs * data.rows().div_ceil(options.batch);
-        let warm = (options.warm_up * total as f64).round() as usize;
-        let original = CrossEntropy::default();
-        let (mut step, mut history) = (0, Vec::with_capacity(options.epochs));
+        let mut history = Vec::with_capacity(options.epochs);
         for epoch in 0..options.epochs {
-            let (mut sum, mut batches) = (0.0, 0);
-            for rows in options.batches(data, epoch)? {
-                let loss: &dyn Loss = if step < warm { &original } else { self.loss };
-                adam.set_learning_rate(options.learning_rate * (1.0 - step as f64 / total as f64));
-                let (before, value) = batch_loss(&mut model, loss, self.batch(&rows, step)?, step)?;
-                adam.update(model.parameters_mut(), &mut value.try_backward()?)?;
-                sum += before;
-                batches += 1;
-                step += 1;
-            }
-            let validation = validate(&model, self.metric, &self.splits.validation, step)?;
-            history.push(Epoch { epoch: epoch + 1, loss: sum / f64::from(batches), validation });
+            let done = self.epoch(&mut model, &mut adam, epoch);
+            history.push(done.map_err(|error| options.diverged(error, epoch))?);
+            options.keep(&model, epoch + 1)?;
             after_epoch(epoch, &model)?;
         }
         // Tensors of its own, which later training does not touch.
         let mut trained = model.clone();
         *trained.parameters_mut() = model.parameters().detached()?;
         Outcome::new(trained, history, &self.splits.test)
+    }
+
+    /// One pass over the training part; epochs count from 0.
+    fn epoch(&self, model: &mut impl Model, adam: &mut Adam, epoch: usize) -> Result<Epoch> {
+        let Self { options, .. } = *self;
+        let batches = options.batches(&self.splits.train, epoch)?;
+        let (first, total) = (epoch * batches.len(), options.epochs * batches.len());
+        let warm = (options.warm_up * total as f64).round() as usize;
+        let (original, mut sum) = (CrossEntropy::default(), 0.0);
+        for (step, rows) in (first..).zip(&batches) {
+            let loss: &dyn Loss = if step < warm { &original } else { self.loss };
+            adam.set_learning_rate(options.rate(step, total));
+            let (before, value) = batch_loss(model, loss, self.batch(rows, step)?, step)?;
+            adam.update(model.parameters_mut(), &mut value.try_backward()?)?;
+            sum += before;
+        }
+        let end = first + batches.len();
+        let validation = validate(model, self.metric, &self.splits.validation, end)?;
+        Ok(Epoch { epoch: epoch + 1, loss: sum / batches.len() as f64, validation })
     }
 
     /// Trains a model and stores what it makes of the training part after every epoch, so that all qualities occur.

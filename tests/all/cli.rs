@@ -109,7 +109,7 @@ fn a_toy_metric_that_does_not_exist_is_named_beside_those_that_do() {
     assert!(message.contains("error rate, F1, ROC-AUC"), "{message}");
     assert!(refusal(&["toy", "--seeds", "0"]).contains("`seeds`"));
     assert!(refusal(&["toy", "--data", "none.csv"]).contains("none.csv"));
-    let message = refusal(&["images", "--setting", "sun"]);
+    let message = refusal(&["classify", "--table", "images", "--setting", "sun"]);
     assert!(message.contains("noise 40 %"), "{message}");
     let message = refusal(&["baselines", "--ground", "sun"]);
     assert!(message.contains("two moons 9:1") && message.contains("retrieval"), "{message}");

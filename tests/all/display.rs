@@ -146,6 +146,15 @@ fn png_has_size_and_ink() {
 }
 
 #[test]
+fn named_heat_map_writes_names_and_values() {
+    let panel = Panel::new("P").heat_named("gain", &["from a", "from b"], &["to c", "to d"], &[-0.5, 1.25, 2.0, 0.0]);
+    let svg = Figure::new().panel(panel).svg().unwrap();
+    for text in ["from a", "from b", "to c", "to d", "−0.5", "1.25", ">2<", ">0<"] {
+        assert!(svg.contains(text) || svg.contains(&text.replace('>', ">\n").replace('<', "\n<")), "{text}: {svg}");
+    }
+}
+
+#[test]
 fn heat_map_shades_its_cells() {
     // Low is white, high is dark blue; the first row is at the top.
     let image =
@@ -201,6 +210,7 @@ fn bad_data_are_refused_by_name() {
         (p().histogram("s", &[1.0], 0), "0 bins, outside 1..=1000"),
         (p().histogram("s", &[], 3), "it has no values"),
         (p().heat("s", 2, &[1.0, 2.0, 3.0]), "3 values in rows of 2"),
+        (p().heat_named("s", &["a"], &["b", "c"], &[0.0; 4]), "expected 2 values of row names, got 1"),
     ];
     for (panel, reason) in cases {
         assert_eq!(refusal(panel), format!("{place}{reason}"));

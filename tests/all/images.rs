@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use reloss::data::{Augment, Dataset, ImageShape, Split};
-use reloss::experiment::{Case, Comparison, ImageCase, Results, Setting};
+use reloss::experiment::{Case, Comparison, ImageCase, ImageLosses, Results, Setting};
 use reloss::loss::{value, CrossEntropy};
 use reloss::metric::{Scores, TopK};
 use reloss::model::Model;
-use reloss::ops::{host, matrix};
-use reloss::surrogate::{Pretrained, Surrogate};
+use reloss::ops::{host, matrix, Parameters};
+use reloss::surrogate::{Learn, Pretrained, Surrogate};
 use reloss::task::{Architecture, ImageClassification, Task, Train};
 use reloss::Error;
 
@@ -84,35 +84,131 @@ fn losses_that_come_with_the_library_fall_as_predictions_get_right() {
     assert_eq!(metric(Pretrained::MacroF1), "macro-F1");
 }
 
-#[test]
-fn cases_of_images_use_the_rows_they_are_given() {
+fn case(rows: usize, setting: Setting, goal: Pretrained, losses: ImageLosses) -> ImageCase {
     let parts = Dataset::digits().unwrap().split(&Split::default()).unwrap();
-    let case = |rows: usize, setting: Setting| ImageCase {
-        train: Arc::new(parts.train.clone()),
-        test: Arc::new(parts.test.clone()),
+    ImageCase {
+        train: Arc::new(parts.train),
+        test: Arc::new(parts.test),
         image: DIGIT,
         architecture: Architecture::Mlp(16),
         setting,
+        goal,
         rows,
         augment: None,
-    };
-    let splits = case(500, Setting::Clean).task(0).unwrap().splits;
-    assert!((splits.train.rows() as f64 - 400.0).abs() < 12.0, "{}", splits.train.rows());
-    assert!((splits.validation.rows() as f64 - 100.0).abs() < 12.0, "{}", splits.validation.rows());
-    assert_eq!(splits.test, parts.test);
-    assert!(case(5000, Setting::Clean).task(0).unwrap().splits.train.rows() > 800);
+        losses,
+    }
+}
 
-    let cases = [case(500, Setting::Noise(0.4)), case(800, Setting::LongTail(20.0))];
-    let comparison = Comparison {
+fn quick() -> Comparison {
+    Comparison {
         seeds: vec![0],
         tuning_seeds: vec![9],
         grid: vec![5e-3],
         train: Train { epochs: 2, ..Train::default() },
+    }
+}
+
+#[test]
+fn cases_of_images_use_the_rows_they_are_given() {
+    let clean = |rows| case(rows, Setting::Clean, Pretrained::Accuracy, ImageLosses::All);
+    let splits = clean(500).task(0).unwrap().splits;
+    assert!((splits.train.rows() as f64 - 400.0).abs() < 12.0, "{}", splits.train.rows());
+    assert!((splits.validation.rows() as f64 - 100.0).abs() < 12.0, "{}", splits.validation.rows());
+    assert_eq!(&splits.test, clean(500).test.as_ref());
+    assert!(clean(5000).task(0).unwrap().splits.train.rows() > 800);
+}
+
+#[test]
+fn images_are_judged_by_each_metric_and_every_loss() {
+    let tail = Setting::LongTail(20.0);
+    let cases = [
+        case(500, Setting::Noise(0.4), Pretrained::Accuracy, ImageLosses::All),
+        case(800, tail, Pretrained::MacroF1, ImageLosses::Few),
+        case(800, tail, Pretrained::BalancedAccuracy, ImageLosses::Few),
+    ];
+    let results = quick().run("images", &cases, Results::default(), None, "test").unwrap();
+    let of = |metric: &str| -> Vec<&str> {
+        results.runs.iter().filter(|run| run.metric == metric).map(|run| run.loss.as_str()).collect()
     };
-    let results = comparison.run("images", &cases, Results::default(), None, "test").unwrap();
-    let names: Vec<(&str, &str)> =
-        results.runs.iter().map(|run| (run.setting.as_str(), run.loss.as_str())).collect();
-    assert_eq!(names[3], ("digits, mlp-16, noise 40 %", "reloss"));
-    assert_eq!(names[5], ("digits, mlp-16, long tail 20:1", "cross_entropy_weighted"));
+    let all = [
+        "cross_entropy",
+        "cross_entropy_smoothed",
+        "focal",
+        "mean_absolute_error",
+        "jeffries_matusita",
+        "pairwise_auc_hinge",
+        "reloss",
+        "reloss_after_cross_entropy",
+    ];
+    let few = ["cross_entropy", "cross_entropy_weighted", "reloss", "reloss_after_cross_entropy"];
+    assert_eq!((of("accuracy"), of("top-5 accuracy")), (all.to_vec(), all.to_vec()));
+    assert_eq!((of("macro-F1"), of("balanced accuracy")), (few.to_vec(), few.to_vec()));
     assert!(results.runs.iter().all(|run| (0.0..=1.0).contains(&run.value)));
+    for (one, five) in results.runs.iter().zip(&results.runs[1..]).filter(|pair| pair.1.metric.starts_with("top")) {
+        assert!(one.value <= five.value, "{one:?} {five:?}");
+    }
+    assert_eq!(results.runs[0].setting, "digits, mlp-16, noise 40 %");
+}
+
+#[test]
+fn losses_learned_on_one_network_are_used_on_another() {
+    let mlp = case(500, Setting::Clean, Pretrained::Accuracy, ImageLosses::Few);
+    let conv = ImageCase { architecture: Architecture::Small([4, 8]), ..mlp.clone() };
+    let train = Train { epochs: 3, ..Train::default() };
+    let learn = Learn { steps: 10, ..Learn::default() };
+    let cases = ImageCase::transfers(vec![mlp, conv], &train, &learn).unwrap();
+    let results = quick().run("images", &cases, Results::default(), None, "test").unwrap();
+    let pairs: Vec<(&str, &str)> = results
+        .runs
+        .iter()
+        .filter(|run| run.metric == "accuracy")
+        .map(|run| (run.setting.as_str(), run.loss.as_str()))
+        .collect();
+    let (mlp, conv) = ("digits, mlp-16", "digits, conv-4-8");
+    for (i, target) in ["digits, mlp-16, clean", "digits, conv-4-8, clean"].into_iter().enumerate() {
+        assert_eq!(pairs[3 * i..3 * i + 3], [(target, "cross_entropy"), (target, mlp), (target, conv)]);
+    }
+}
+
+#[test]
+fn a_run_that_diverges_leaves_its_last_good_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let task = task(Architecture::Small([4, 8]));
+    // The rate rises until it is too high.
+    let train = Train { epochs: 6, learning_rate: 3e18, ramp: 1.0, batch: 1200, ..Train::default() };
+    let train = Train { checkpoint: Some(path.clone()), ..train };
+    let metric = TopK::ACCURACY;
+    let kept = Train { epochs: 2, learning_rate: 3e-3, ..train.clone() };
+    let good = task.train(&CrossEntropy::default(), &metric, &kept).unwrap();
+    let mut again = task.architecture.build(DIGIT, 10, 7).unwrap();
+    let (parameters, notes) = Parameters::load(&path).unwrap();
+    again.parameters_mut().assign(&parameters).unwrap();
+    let x = || matrix(task.splits.test.features().to_vec(), task.splits.test.rows(), 64).unwrap();
+    assert_eq!(host(&again.predict(x()).unwrap()), host(&good.model.predict(x()).unwrap()));
+    assert_eq!(notes["reloss.epoch"], "2");
+    match task.train(&CrossEntropy::default(), &metric, &train) {
+        Err(Error::Diverged { reason, .. }) => {
+            assert!(reason.contains("model after epoch") && reason.contains("model.safetensors"), "{reason}");
+            let (_, notes) = Parameters::load(&path).unwrap();
+            assert!(reason.contains(&format!("epoch {}", notes["reloss.epoch"])), "{reason}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_rate_rises_over_its_ramp() {
+    let task = task(Architecture::Mlp(8));
+    let wrong = Train { ramp: 1.5, ..Train::default() };
+    let refused = task.train(&CrossEntropy::default(), &TopK::ACCURACY, &wrong);
+    assert!(matches!(refused, Err(Error::Parameter { name: "ramp", .. })));
+    // One step, all of it ramp: the rate is at its height, as without.
+    let rows = task.splits.train.rows();
+    let one = |ramp| Train { epochs: 1, batch: rows, ramp, ..Train::default() };
+    let scores = |train: &Train| task.train(&CrossEntropy::default(), &TopK::ACCURACY, train).unwrap().scores;
+    assert_eq!(scores(&one(1.0)), scores(&one(0.0)));
+    // Of two steps the first is half as high.
+    let two = |ramp| Train { epochs: 2, batch: rows, ramp, ..Train::default() };
+    assert_ne!(scores(&two(1.0)), scores(&two(0.0)));
 }

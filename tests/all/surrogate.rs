@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use dfdx::prelude::*;
-use reloss::loss::{value, CrossEntropy, Loss, MeanAbsoluteError};
+use reloss::loss::{self, value, CrossEntropy, Focal, Loss, MeanAbsoluteError};
 use reloss::metric::{ClassMetric, Custom, Direction, Metric, Scores, TopK};
 use reloss::ops::{host, matrix, Parameters};
 use reloss::sampler::{Sample, Sampler};
@@ -378,6 +378,37 @@ fn label_smoothing_by_hand() {
     let gradients = loss.try_backward().unwrap();
     assert_close(&wide(&host(&gradients.get(&logits))), &[-0.15, 0.15], 1e-6);
     assert!(matches!(CrossEntropy::smoothed(1.0), Err(Error::Parameter { name: "smoothing", .. })));
+}
+
+#[test]
+fn focal_loss_by_hand_and_by_differences() {
+    let scores = Scores::new(vec![3.0f32.ln(), 0.0, 0.5, -1.0], 2).unwrap();
+    let sure = 1.0 / (1.0 + (-1.5f64).exp());
+    let focal = Focal::new(3.0).unwrap();
+    let expected = -(0.75f64.powi(3) * 0.25f64.ln() + (1.0 - sure).powi(3) * sure.ln()) / 2.0;
+    assert_close(&[value(&focal, &scores, &[1, 0]).unwrap()], &[expected], 1e-6);
+    // γ = 0 is cross-entropy, in value and gradient.
+    let plain = Focal::new(0.0).unwrap();
+    let labels = [1, 0];
+    let [ours, theirs] = [
+        loss::gradient(&plain, &scores, &labels).unwrap(),
+        loss::gradient(&CrossEntropy::default(), &scores, &labels).unwrap(),
+    ];
+    assert_close(&wide(&ours), &wide(&theirs), 1e-6);
+    let slope = loss::gradient(&focal, &scores, &labels).unwrap();
+    for i in 0..4 {
+        let moved = |by: f32| {
+            let mut z = scores.values().to_vec();
+            z[i] += by;
+            value(&focal, &Scores::new(z, 2).unwrap(), &labels).unwrap()
+        };
+        assert_close(&[f64::from(slope[i])], &[(moved(0.01) - moved(-0.01)) / 0.02], 1e-4);
+    }
+    // Far off and all but certain: finite.
+    let far = Scores::new(vec![500.0, 0.0, 500.0, 0.0], 2).unwrap();
+    assert_close(&[value(&focal, &far, &[0, 1]).unwrap()], &[250.0], 1e-3);
+    assert!(loss::gradient(&focal, &far, &[0, 1]).unwrap().iter().all(|g| g.is_finite()));
+    assert!(matches!(Focal::new(-1.0), Err(Error::Parameter { name: "gamma", .. })));
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! `reloss classify`: a loss learned for the metric of digits, its report, and its comparison with cross-entropy.
+//! `reloss classify`: losses learned for metrics of classes, compared with cross-entropy.
 
 use std::path::Path;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use reloss::data::Dataset;
-use reloss::display::{training_curves, Best, Table};
-use reloss::experiment::{learn_loss, Classify, Setting};
+use reloss::display::{training_curves, Best};
+use reloss::experiment::{learn_loss, Case, Classify, ImageCase, Results, Setting};
 use reloss::files::write_atomic;
 use reloss::loss::CrossEntropy;
 use reloss::sampler::Sampler;
@@ -13,6 +13,7 @@ use reloss::surrogate::Learn;
 use reloss::task::Train;
 use reloss::{Error, Result};
 
+use crate::images::{written, Images};
 use crate::runs::Runs;
 
 /// Seeds, if not said otherwise.
@@ -22,50 +23,103 @@ const SEEDS: u64 = 5;
 pub(crate) struct Arguments {
     #[command(flatten)]
     runs: Runs,
+    /// What is compared.
+    #[arg(long, value_enum, default_value_t = Table::Digits)]
+    table: Table,
+    #[command(flatten)]
+    images: Images,
     /// Only the regimes whose name contains this, such as `clean` or `noise`.
     #[arg(long)]
     setting: Option<String>,
 }
 
+/// The tables.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Table {
+    /// A perceptron on the embedded digits, its loss learned on the same digits.
+    Digits,
+    /// The loss that comes with the library, on all sets, networks and regimes.
+    Full,
+    /// Losses learned on each of some sets and networks, used on each.
+    Transfer,
+    /// As `full`, of the sets and networks asked for.
+    Images,
+}
+
+impl Table {
+    /// The file of its results.
+    fn file(self) -> &'static str {
+        match self {
+            Self::Digits => "classify.csv",
+            Self::Full | Self::Images => "classification.csv",
+            Self::Transfer => "classification_transfer.csv",
+        }
+    }
+}
+
 impl Arguments {
-    /// What is asked for.
-    fn comparison(&self) -> Result<Classify> {
-        let all = Classify::default();
-        let seeds = self.runs.seeds(SEEDS)?;
-        let wanted =
-            |s: &&Setting| self.setting.as_ref().is_none_or(|wanted| s.name().contains(wanted.as_str()));
-        let settings: Vec<Setting> = all.settings.iter().filter(wanted).copied().collect();
-        if settings.is_empty() {
-            let names: Vec<String> = all.settings.iter().map(Setting::name).collect();
-            let reason = format!("no regime has it in its name: {}", names.join(", "));
+    /// The entries of which the regime is asked for.
+    fn wanted<T>(&self, all: Vec<T>, name: impl Fn(&T) -> String) -> Result<Vec<T>> {
+        let Some(wanted) = &self.setting else { return Ok(all) };
+        let names: Vec<String> = all.iter().map(&name).collect();
+        let found: Vec<T> = all.into_iter().filter(|entry| name(entry).contains(wanted.as_str())).collect();
+        if found.is_empty() {
+            let reason = format!("no regime has it in its name: {}", names.join("; "));
             return Err(Error::Parameter { name: "setting", reason });
         }
-        Ok(Classify { settings, ..all }.with_seeds(seeds))
+        Ok(found)
     }
 
     /// The command that makes these results.
     fn command(&self) -> String {
         let setting = self.setting.as_ref().map_or(String::new(), |s| format!(" --setting '{s}'"));
-        format!("cargo run --release -- classify {}{setting}", self.runs.options(SEEDS))
+        let table = match self.table {
+            Table::Digits => String::new(),
+            table => {
+                let images = self.images.options(table == Table::Images);
+                format!(" --table {}{images}", written(&table))
+            }
+        };
+        format!("cargo run --release -- classify {}{setting}{table}", self.runs.options(SEEDS))
+    }
+
+    /// The digits, with figures of one loss.
+    fn digits(&self, out: &Path, path: &Path) -> Result<Results> {
+        let all = Classify::default();
+        let settings = self.wanted(all.settings.clone(), Setting::name)?;
+        let comparison = Classify { settings, ..all }.with_seeds(self.runs.seeds(SEEDS)?);
+        let data = Dataset::digits()?;
+        show_one(&data, &comparison, &self.runs, out)?;
+        comparison.run(&data, self.runs.done(path)?, Some(path), &self.command())
+    }
+
+    /// Images.
+    fn images(&self, path: &Path) -> Result<Results> {
+        let cases = match self.table {
+            Table::Transfer => self.images.transfer()?,
+            Table::Images => self.images.asked()?,
+            _ => self.images.full()?,
+        };
+        let cases = self.wanted(cases, ImageCase::setting)?;
+        let mut comparison = ImageCase::comparison(self.runs.seeds(SEEDS)?);
+        comparison.train.epochs = self.images.epochs;
+        comparison.run("classify", &cases, self.runs.done(path)?, Some(path), &self.command())
     }
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let comparison = arguments.comparison()?;
     let out = arguments.runs.folder("classify")?;
-    let data = Dataset::digits()?;
-    show_one(&data, &comparison, &arguments.runs, &out)?;
-
-    let path = out.join("classify.csv");
-    let results = comparison.run(&data, arguments.runs.done(&path)?, Some(&path), &arguments.command())?;
-    let table = Table::new(
-        results.summary("cross_entropy")?,
-        "test metric, mean ± sd over seeds; paired differences",
-    )
-    .best("mean ± sd, %", Best::Highest);
-    write_atomic(&out.join("classify.html"), table.html()?.as_bytes())?;
+    let path = out.join(arguments.table.file());
+    let results = match arguments.table {
+        Table::Digits => arguments.digits(&out, &path)?,
+        _ => arguments.images(&path)?,
+    };
+    let title = "test metric, mean ± sd over seeds; paired differences";
+    let table =
+        reloss::display::Table::new(results.summary("cross_entropy")?, title).best("mean ± sd, %", Best::Highest);
+    write_atomic(&path.with_extension("html"), table.html()?.as_bytes())?;
     println!("{}", table.text()?);
-    println!("figures, tables and the learned loss are in {}", out.display());
+    println!("figures, tables and results are in {}", out.display());
     Ok(())
 }
 

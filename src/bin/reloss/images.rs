@@ -1,41 +1,34 @@
-//! `reloss images` and `reloss pretrain`: losses learned once on digits, used by other networks on other images.
+//! The tables of `reloss classify` over images, and `reloss pretrain`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use reloss::data::{Augment, Dataset, ImageShape, Known};
-use reloss::display::{Best, Table};
-use reloss::experiment::{pretrain, Classify, ImageCase, Setting};
-use reloss::files::{create_folder, write_atomic};
-use reloss::surrogate::Pretrained;
+use reloss::experiment::{pretrain, ImageCase, ImageLosses, Setting};
+use reloss::files::create_folder;
+use reloss::surrogate::{Learn, Pretrained};
 use reloss::task::Architecture;
-use reloss::{Error, Result};
+use reloss::Result;
 
-use crate::runs::Runs;
-
-/// Seeds, if not said otherwise.
-const SEEDS: u64 = 5;
-
+/// Which images, and how many.
 #[derive(Args)]
-pub(crate) struct Arguments {
-    #[command(flatten)]
-    runs: Runs,
-    /// Sets of images, downloaded unless they are in the folder of data sets (RELOSS_DATA).
+pub(crate) struct Images {
+    /// With `--table images`: sets, downloaded unless they are in the folder of data sets (RELOSS_DATA).
     #[arg(long, value_enum, default_values_t = [Set::Digits])]
     data: Vec<Set>,
-    /// Networks.
+    /// With `--table images`: networks.
     #[arg(long, value_enum, default_values_t = [Network::Small])]
     network: Vec<Network>,
-    /// Only the regimes whose name contains this, such as `clean` or `noise`.
+    /// A folder with some of CIFAR-10's binary batches, to be used in place of the whole set.
     #[arg(long)]
-    setting: Option<String>,
-    /// Rows of each training set that are used, a fifth of them to validate.
-    #[arg(long, default_value_t = 6000)]
+    cifar10: Option<PathBuf>,
+    /// Rows of each training set of images that are used, a fifth of them to validate.
+    #[arg(long, default_value_t = 2000)]
     rows: usize,
-    /// Epochs of each run.
+    /// Epochs of each run on images.
     #[arg(long, default_value_t = 10)]
-    epochs: usize,
+    pub(crate) epochs: usize,
 }
 
 /// Sets of images.
@@ -48,8 +41,8 @@ enum Set {
     Cifar100,
 }
 
-/// Networks of `reloss images`.
-#[derive(Clone, Copy, ValueEnum)]
+/// The networks.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Network {
     Mlp,
     Small,
@@ -59,13 +52,13 @@ enum Network {
 }
 
 /// The name a value has on the command line.
-fn written(value: &impl ValueEnum) -> String {
+pub(crate) fn written(value: &impl ValueEnum) -> String {
     value.to_possible_value().map_or(String::new(), |value| value.get_name().to_string())
 }
 
 impl Set {
     /// Training and test part, and what a row is.
-    fn read(self) -> Result<([Dataset; 2], ImageShape)> {
+    fn read(self, images: &Images) -> Result<([Dataset; 2], ImageShape)> {
         let gray = |side| ImageShape { channels: 1, height: side, width: side };
         let fetched = |known: Known| known.fetch(None);
         Ok(match self {
@@ -75,7 +68,10 @@ impl Set {
             }
             Self::Mnist => (Dataset::mnist(&fetched(Known::Mnist)?)?, gray(28)),
             Self::FashionMnist => (Dataset::fashion_mnist(&fetched(Known::FashionMnist)?)?, gray(28)),
-            Self::Cifar10 => (Dataset::cifar10(&fetched(Known::Cifar10)?)?, Dataset::CIFAR_IMAGE),
+            Self::Cifar10 => {
+                let folder = images.cifar10.clone().map_or_else(|| fetched(Known::Cifar10), Ok)?;
+                (Dataset::cifar10(&folder)?, Dataset::CIFAR_IMAGE)
+            }
             Self::Cifar100 => (Dataset::cifar100(&fetched(Known::Cifar100)?)?, Dataset::CIFAR_IMAGE),
         })
     }
@@ -96,67 +92,109 @@ impl Network {
             Self::MobilenetV2 => Architecture::MobileNetV2,
         }
     }
+
+    /// Whether it takes too long for a table of all losses.
+    fn is_deep(self) -> bool {
+        matches!(self, Self::Resnet20 | Self::Resnet56 | Self::MobilenetV2)
+    }
 }
 
-impl Arguments {
-    /// What is asked for.
-    fn cases(&self) -> Result<Vec<ImageCase>> {
-        let wanted =
-            |s: &&Setting| self.setting.as_ref().is_none_or(|wanted| s.name().contains(wanted.as_str()));
-        let all = Classify::default().settings;
-        let settings: Vec<Setting> = all.iter().filter(wanted).copied().collect();
-        if settings.is_empty() {
-            let names: Vec<String> = all.iter().map(Setting::name).collect();
-            let reason = format!("no regime has it in its name: {}", names.join(", "));
-            return Err(Error::Parameter { name: "setting", reason });
-        }
+const CLEAN: &[Setting] = &[Setting::Clean];
+const WRONG: &[Setting] = &[Setting::Clean, Setting::Noise(0.4)];
+const USUAL: &[Setting] =
+    &[Setting::Clean, Setting::Noise(0.2), Setting::Noise(0.4), Setting::LongTail(20.0)];
+const REGIMES: &[Setting] = &[
+    Setting::Clean,
+    Setting::Noise(0.2),
+    Setting::Noise(0.4),
+    Setting::LongTail(20.0),
+    Setting::LongTail(50.0),
+];
+
+/// The rows of the full table.
+const FULL: &[(Set, Network, &[Setting])] = &[
+    (Set::Digits, Network::Small, USUAL),
+    (Set::Mnist, Network::Small, USUAL),
+    (Set::FashionMnist, Network::Small, USUAL),
+    (Set::Mnist, Network::Mlp, WRONG),
+    (Set::FashionMnist, Network::Mlp, WRONG),
+    (Set::Digits, Network::Resnet20, WRONG),
+    (Set::Digits, Network::MobilenetV2, WRONG),
+    (Set::Cifar10, Network::Small, WRONG),
+    (Set::Cifar10, Network::Resnet20, CLEAN),
+];
+
+/// Where losses are learned and used in the table of transfers.
+const TRANSFER: &[(Set, Network, &[Setting])] = &[
+    (Set::Digits, Network::Mlp, CLEAN),
+    (Set::Digits, Network::Resnet20, CLEAN),
+    (Set::Mnist, Network::Mlp, CLEAN),
+    (Set::Mnist, Network::Small, CLEAN),
+    (Set::FashionMnist, Network::Small, CLEAN),
+    (Set::Cifar10, Network::Small, CLEAN),
+];
+
+/// What a regime is judged by.
+fn goals(setting: &Setting) -> &'static [Pretrained] {
+    match setting {
+        Setting::LongTail(_) => &[Pretrained::MacroF1, Pretrained::BalancedAccuracy],
+        _ => &[Pretrained::Accuracy],
+    }
+}
+
+impl Images {
+    /// The cases of the full table.
+    pub(crate) fn full(&self) -> Result<Vec<ImageCase>> {
+        self.cases(FULL)
+    }
+
+    /// The cases of the table of transfers, with the losses learned on each.
+    pub(crate) fn transfer(&self) -> Result<Vec<ImageCase>> {
+        let train = ImageCase::comparison(vec![0]).train;
+        let train = reloss::task::Train { epochs: self.epochs, ..train };
+        ImageCase::transfers(self.cases(TRANSFER)?, &train, &Learn::default())
+    }
+
+    /// The cases asked for by set and network.
+    pub(crate) fn asked(&self) -> Result<Vec<ImageCase>> {
+        let networks = |&set: &Set| self.network.iter().map(move |&network| (set, network, REGIMES));
+        let rows: Vec<(Set, Network, &[Setting])> = self.data.iter().flat_map(networks).collect();
+        self.cases(&rows)
+    }
+
+    fn cases(&self, rows: &[(Set, Network, &[Setting])]) -> Result<Vec<ImageCase>> {
+        let mut sets: Vec<(Set, Arc<Dataset>, Arc<Dataset>, ImageShape)> = Vec::new();
         let mut cases = Vec::new();
-        for set in &self.data {
-            let (parts, image) = set.read()?;
-            let [train, test] = parts.map(Arc::new);
-            for network in &self.network {
-                cases.extend(settings.iter().map(|&setting| ImageCase {
+        for &(set, network, settings) in rows {
+            if !sets.iter().any(|known| known.0 == set) {
+                let ([train, test], image) = set.read(self)?;
+                sets.push((set, Arc::new(train), Arc::new(test), image));
+            }
+            let Some((_, train, test, image)) = sets.iter().find(|known| known.0 == set) else { continue };
+            for (&setting, &goal) in settings.iter().flat_map(|s| goals(s).iter().map(move |goal| (s, goal))) {
+                cases.push(ImageCase {
                     train: train.clone(),
                     test: test.clone(),
-                    image,
+                    image: *image,
                     architecture: network.architecture(),
                     setting,
+                    goal,
                     rows: self.rows,
                     augment: set.augment(),
-                }));
+                    losses: if network.is_deep() { ImageLosses::Few } else { ImageLosses::All },
+                });
             }
         }
         Ok(cases)
     }
 
-    /// The command that makes these results, but for the folders.
-    fn command(&self) -> String {
-        let setting = self.setting.as_ref().map_or(String::new(), |s| format!(" --setting '{s}'"));
+    /// The options that fix the images, as in the command that makes the results, but for folders.
+    pub(crate) fn options(&self, asked: bool) -> String {
         let data: String = self.data.iter().map(|set| format!(" --data {}", written(set))).collect();
         let network: String = self.network.iter().map(|n| format!(" --network {}", written(n))).collect();
-        format!(
-            "cargo run --release -- images {}{data}{network}{setting} --rows {} --epochs {}",
-            self.runs.options(SEEDS),
-            self.rows,
-            self.epochs
-        )
+        let which = if asked { format!("{data}{network}") } else { String::new() };
+        format!("{which} --rows {} --epochs {}", self.rows, self.epochs)
     }
-}
-
-pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let (cases, seeds) = (arguments.cases()?, arguments.runs.seeds(SEEDS)?);
-    let out = arguments.runs.folder("images")?;
-    let path = out.join("classification.csv");
-    let mut comparison = ImageCase::comparison(seeds);
-    comparison.train.epochs = arguments.epochs;
-    let done = arguments.runs.done(&path)?;
-    let results = comparison.run("images", &cases, done, Some(&path), &arguments.command())?;
-    let title = "test metric, mean ± sd over seeds; paired differences";
-    let table = Table::new(results.summary("cross_entropy")?, title).best("mean ± sd, %", Best::Highest);
-    write_atomic(&out.join("classification.html"), table.html()?.as_bytes())?;
-    println!("{}", table.text()?);
-    println!("the results are in {}", path.display());
-    Ok(())
 }
 
 #[derive(Args)]

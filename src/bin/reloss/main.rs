@@ -21,10 +21,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Digits: learn a loss for the metric, report on it, compare it with cross-entropy (5 seeds).
-    Classify(classify::Arguments),
-    /// Images: losses learned once on digits, used by other networks on other sets, beside cross-entropy (5 seeds).
-    Images(images::Arguments),
+    /// Images: learn a loss for the metric, report on it, compare it with cross-entropy (5 seeds).
+    Classify(Box<classify::Arguments>),
     /// Learn the losses that come with the library, on the embedded digits.
     Pretrain(images::Pretraining),
     /// Two classes and five metrics: losses learned by rank, by value and in alternation (10 seeds).
@@ -41,7 +39,6 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Classify(arguments) => classify::run(&arguments),
-        Command::Images(arguments) => images::run(&arguments),
         Command::Pretrain(arguments) => images::pretrained(&arguments),
         Command::Toy(arguments) => comparisons::toys(&arguments),
         Command::Baselines(arguments) => comparisons::baselines(&arguments),
