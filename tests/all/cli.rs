@@ -18,7 +18,7 @@ fn refusal(arguments: &[&str]) -> String {
 #[test]
 fn a_setting_that_does_not_exist_is_named_beside_those_that_do() {
     let message = refusal(&["classify", "--setting", "noisy"]);
-    assert!(message.contains("clean, noise 20 %"), "{message}");
+    assert!(message.contains("clean; noise 20 %"), "{message}");
 }
 
 #[test]
