@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checkpoint::Checkpoint;
 use super::input::{Batch, Input};
+use super::loss_network::LossNetwork;
 use super::network::Network;
 use super::objective::{agreement, objective, Fit, Penalty};
 use super::Surrogate;
@@ -157,11 +158,10 @@ impl Learn {
         Ok(())
     }
 
-    /// Draws of this run: 0 is the held-out set, then one per step.
-    fn draw(&self, sampler: &Sampler, metric: &dyn Metric, count: usize, draw: u64) -> Result<Vec<Sample>> {
+    /// The seed of a draw of this run.
+    pub(crate) fn seed_of(&self, draw: u64) -> u64 {
         // A large odd factor keeps the draws of neighbouring seeds apart.
-        let seed = self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(draw);
-        sampler.draw(metric, count, seed)
+        self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(draw)
     }
 
     fn batch(&self, samples: &[Sample]) -> Result<Batch> {
@@ -207,20 +207,46 @@ pub fn learn_watched(
     options: &Learn,
     mut watch: impl FnMut(usize, &Surrogate) -> Result<()>,
 ) -> Result<Learned> {
+    let network = Network::new(options.input.width(), options.hidden, options.seed)?;
+    let network = network.with_output_bias(options.output_bias)?;
+    let draw = |count, draw| {
+        options.batch(&sampler.draw(metric, count, options.seed_of(draw))?)
+    };
+    let watch_network = |step, network: &Network| {
+        watch(step, &Surrogate::new(network.clone(), options.input, metric.name())?)
+    };
+    let (network, history, held_out) = learn_network(network, metric, draw, options, watch_network)?;
+    Ok(Learned { loss: Surrogate::new(network, options.input, metric.name())?, history, held_out })
+}
+
+/// Learns any loss network: what [`learn`] does, for predictions of any kind.
+///
+/// `draw` makes so many samples of the draw of this number, the same for the same number: 0 is the held-out set, then comes
+/// one per step. The best network by the held-out samples is returned with the steps and its held-out Spearman.
+///
+/// # Errors
+/// As [`learn`], and what `draw` and `watch` have to say.
+pub fn learn_network<N: LossNetwork, P: ?Sized, L: ?Sized>(
+    network: N,
+    metric: &dyn Metric<P, L>,
+    draw: impl Fn(usize, u64) -> Result<N::Batch>,
+    options: &Learn,
+    mut watch: impl FnMut(usize, &N) -> Result<()>,
+) -> Result<(N, Vec<Step>, f64)> {
     options.check()?;
-    let held_out = options.batch(&options.draw(sampler, metric, options.held_out, 0)?)?;
-    let mut run = Run::start(options, metric, &held_out)?;
+    let held_out = draw(options.held_out, 0)?;
+    let mut run = Run::start(network, options, metric, &held_out)?;
     let mut progress = Progress::new(&format!("loss for {}", metric.name()), options.steps);
     while run.step < options.steps && !run.exhausted(options) {
-        let batch = options.batch(&options.draw(sampler, metric, options.samples, run.step as u64 + 1)?)?;
+        let batch = draw(options.samples, run.step as u64 + 1)?;
         let mut entry = run.update(options, metric, &batch)?;
         if run.step % options.evaluate_every == 0 || run.step == options.steps {
             entry.held_out = Some(run.evaluate(metric, &held_out)?);
-            watch(run.step, &Surrogate::new(run.network.clone(), options.input, metric.name())?)?;
+            watch(run.step, &run.network)?;
         }
         run.history.push(entry);
         if let (Some(_), Some(path)) = (entry.held_out, &options.checkpoint) {
-            run.save(path, options, metric)?;
+            run.save(path, options, metric.name())?;
         }
         progress.step(run.step, || format!("agreement {:.3}, penalty {:.3}", entry.agreement, entry.penalty));
     }
@@ -233,33 +259,34 @@ pub fn learn_watched(
         );
         return Err(Error::Diverged { what: "loss learning".to_string(), step: run.step, reason });
     }
-    let loss = Surrogate::new(run.best, options.input, metric.name())?;
-    Ok(Learned { loss, history: run.history, held_out: run.best_held_out })
+    Ok((run.best, run.history, run.best_held_out))
 }
 
 /// The state of a run between two steps: all that a checkpoint holds.
-struct Run {
-    network: Network,
+struct Run<N> {
+    network: N,
     adam: Adam,
     step: usize,
-    best: Network,
+    best: N,
     best_held_out: f64,
     stale: usize,
     history: Vec<Step>,
 }
 
-impl Run {
-    fn start(options: &Learn, metric: &dyn Metric, held_out: &Batch) -> Result<Self> {
-        let network = Network::new(options.input.width(), options.hidden, options.seed)?;
-        let mut network = network.with_output_bias(options.output_bias)?;
+impl<N: LossNetwork> Run<N> {
+    fn start<P: ?Sized, L: ?Sized>(
+        network: N,
+        options: &Learn,
+        metric: &dyn Metric<P, L>,
+        held_out: &N::Batch,
+    ) -> Result<Self> {
         // A fresh network ranks forwards or backwards by chance, and perfectly backwards is a
         // stationary point of the correlation: turn it round before it settles there. Around a
         // bias of 0 the absolute value undoes that; then the penalty moves it on.
-        if ranks(&network, metric, held_out)? < 0.0 {
-            network = network.flipped()?;
-        }
+        let backwards = ranks(&network, metric, held_out)? < 0.0;
+        let network = if backwards { network.flipped()? } else { network };
         let mut run = Self {
-            best: network.clone(),
+            best: network.with_values(network.parameters())?,
             network,
             adam: Adam::new(options.learning_rate, options.weight_decay),
             step: 0,
@@ -271,7 +298,7 @@ impl Run {
             Some(path) if options.resume && path.exists() => {
                 let saved = Checkpoint::load(path, options, metric.name())?;
                 run.network.parameters_mut().assign(&saved.network)?;
-                run.best = Network::from_parameters(&saved.best)?;
+                run.best = run.best.with_values(&saved.best)?;
                 run.adam.restore(run.network.parameters(), &saved.adam)?;
                 run.step = saved.notes.history.len();
                 run.best_held_out = saved.notes.best_held_out;
@@ -287,7 +314,12 @@ impl Run {
         options.patience > 0 && self.stale >= options.patience
     }
 
-    fn update(&mut self, options: &Learn, metric: &dyn Metric, batch: &Batch) -> Result<Step> {
+    fn update<P: ?Sized, L: ?Sized>(
+        &mut self,
+        options: &Learn,
+        metric: &dyn Metric<P, L>,
+        batch: &N::Batch,
+    ) -> Result<Step> {
         let tape = crate::Tape::default();
         let objective = objective(&self.network, batch, metric, &options.penalty, &options.fit, tape)?;
         if !crate::ops::scalar(&objective.total).is_finite() {
@@ -310,11 +342,15 @@ impl Run {
     }
 
     /// The held-out correlation; keeps the network if it is the best so far.
-    fn evaluate(&mut self, metric: &dyn Metric, held_out: &Batch) -> Result<f64> {
+    fn evaluate<P: ?Sized, L: ?Sized>(
+        &mut self,
+        metric: &dyn Metric<P, L>,
+        held_out: &N::Batch,
+    ) -> Result<f64> {
         let agreement = ranks(&self.network, metric, held_out)?;
         if agreement > self.best_held_out {
             self.best_held_out = agreement;
-            self.best = Network::from_parameters(self.network.parameters())?;
+            self.best = self.network.with_values(self.network.parameters())?;
             self.stale = 0;
         } else {
             self.stale += 1;
@@ -322,12 +358,12 @@ impl Run {
         Ok(agreement)
     }
 
-    fn save(&mut self, path: &std::path::Path, options: &Learn, metric: &dyn Metric) -> Result<()> {
+    fn save(&mut self, path: &std::path::Path, options: &Learn, metric: &str) -> Result<()> {
         let adam = self.adam.state(self.network.parameters())?;
         Checkpoint::save(
             path,
             options,
-            metric.name(),
+            metric,
             (self.network.parameters(), self.best.parameters(), &adam),
             (&self.history, self.best_held_out, self.stale),
         )
@@ -335,12 +371,16 @@ impl Run {
 }
 
 /// The agreement of a network's losses with the metric.
-fn ranks(network: &Network, metric: &dyn Metric, batch: &Batch) -> Result<f64> {
-    agreement(&sample_losses(network, batch)?, &batch.metric, metric.direction())
+fn ranks<N: LossNetwork, P: ?Sized, L: ?Sized>(
+    network: &N,
+    metric: &dyn Metric<P, L>,
+    batch: &N::Batch,
+) -> Result<f64> {
+    agreement(&sample_losses(network, batch)?, N::metric(batch), metric.direction())
 }
 
 /// The loss of each sample.
-pub(super) fn sample_losses(network: &Network, batch: &Batch) -> Result<Vec<f64>> {
-    let judged = network.samples(batch, NoneTape)?;
+pub(super) fn sample_losses<N: LossNetwork>(network: &N, batch: &N::Batch) -> Result<Vec<f64>> {
+    let judged = network.judge(batch, NoneTape)?;
     Ok(host(&judged.losses).into_iter().map(f64::from).collect())
 }

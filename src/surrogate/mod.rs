@@ -8,13 +8,15 @@
 mod checkpoint;
 mod input;
 mod learn;
+mod loss_network;
 mod network;
 mod objective;
 mod pretrained;
 mod report;
 
 pub use input::{Batch, Feature, Input, WithRespectTo};
-pub use learn::{learn, learn_watched, Learn, Learned, Step};
+pub use learn::{learn, learn_network, learn_watched, Learn, Learned, Step};
+pub use loss_network::{Judged, LossNetwork};
 pub use network::Network;
 pub use objective::{objective, Fit, Objective, Penalty, Slope};
 pub use pretrained::Pretrained;
@@ -140,7 +142,7 @@ impl Surrogate {
     /// As [`Batch::new`].
     pub fn slopes(&self, samples: &[Sample], with_respect_to: WithRespectTo) -> Result<Vec<f64>> {
         let batch = Batch::new(samples, &self.input, with_respect_to)?;
-        let judged = self.network.samples(&batch, NoneTape)?;
+        let judged = self.network.judge(&batch, NoneTape)?;
         Ok(host(&judged.slopes).into_iter().map(|slope| f64::from(slope.abs())).collect())
     }
 

@@ -5,6 +5,7 @@ use rand_chacha::rand_core::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::input::Batch;
+use super::loss_network::{Judged, LossNetwork};
 use crate::error::{Error, Result};
 use crate::ops::{elu, elu_slope, host, linear, linear_layer, mlp, mlp_frozen, Parameter, Parameters};
 use crate::{Dev, Matrix};
@@ -16,12 +17,6 @@ const LAYERS: [&str; 4] = ["logits_fcs.0", "logits_fcs.2", "loss.0", "loss.2"];
 #[derive(Debug, Clone)]
 pub struct Network {
     parameters: Parameters,
-}
-
-/// What a network says of a batch of samples.
-pub(super) struct Judged<T: Tape<f32, Dev>> {
-    pub(super) losses: Tensor<(usize,), f32, Dev, T>,
-    pub(super) slopes: Matrix<T>,
 }
 
 impl Network {
@@ -57,15 +52,6 @@ impl Network {
         self.with(Parameter::new("loss.2.bias", &[1], vec![bias])?)
     }
 
-    /// The same network turned upside down around its output bias.
-    pub(super) fn flipped(self) -> Result<Self> {
-        let name = "loss.2.weight";
-        let weight = self.parameters.iter().find(|p| p.name() == name);
-        let Some(weight) = weight else { return Ok(self) };
-        let turned = Parameter::new(name, weight.shape(), host(weight.value()).iter().map(|w| -w).collect())?;
-        self.with(turned)
-    }
-
     /// The same network with one member replaced by that of the same name.
     fn with(self, new: Parameter) -> Result<Self> {
         let members = self.parameters.iter().map(|p| if p.name() == new.name() { &new } else { p }.clone());
@@ -92,22 +78,7 @@ impl Network {
         self.parameters.iter().next().map_or(0, |p| p.value().shape().1)
     }
 
-    /// The loss of each sample, (samples), and the slope of each row's loss along its direction, (samples, rows): what
-    /// the loss of the sample, times its rows, changes with that row.
-    pub(super) fn samples<T: Tape<f32, Dev>>(&self, batch: &Batch, tape: T) -> Result<Judged<T>> {
-        let shape = (batch.samples(), batch.x.shape().0 / batch.samples());
-        if batch.set {
-            return self.sets(batch, shape, tape);
-        }
-        let out = mlp(&self.parameters, &batch.x, &batch.direction, tape)?;
-        let losses = out.value.try_abs()?.try_mul(batch.weight.clone())?.try_reshape_like(&shape)?;
-        Ok(Judged {
-            losses: losses.try_mean::<(usize,), Axis<1>>()?,
-            slopes: out.tangent.try_reshape_like(&shape)?,
-        })
-    }
-
-    /// As [`Network::samples`], of samples seen as sets: |tail(mean over rows of head(row))|.
+    /// As [`Network::judge`], of samples seen as sets: |tail(mean over rows of head(row))|.
     fn sets<T: Tape<f32, Dev>>(&self, batch: &Batch, shape: (usize, usize), tape: T) -> Result<Judged<T>> {
         let (samples, rows) = shape;
         let rows_out = mlp(&self.head(), &batch.x, &batch.direction, tape)?;
@@ -163,5 +134,47 @@ impl Network {
     /// The layers, for an optimiser to change.
     pub fn parameters_mut(&mut self) -> &mut Parameters {
         &mut self.parameters
+    }
+}
+
+impl LossNetwork for Network {
+    type Batch = Batch;
+
+    fn judge<T: Tape<f32, Dev>>(&self, batch: &Batch, tape: T) -> Result<Judged<T>> {
+        let shape = (batch.samples(), batch.x.shape().0 / batch.samples());
+        if batch.set {
+            return self.sets(batch, shape, tape);
+        }
+        let out = mlp(&self.parameters, &batch.x, &batch.direction, tape)?;
+        let losses = out.value.try_abs()?.try_mul(batch.weight.clone())?.try_reshape_like(&shape)?;
+        Ok(Judged {
+            losses: losses.try_mean::<(usize,), Axis<1>>()?,
+            slopes: out.tangent.try_reshape_like(&shape)?,
+        })
+    }
+
+    fn metric(batch: &Batch) -> &[f64] {
+        &batch.metric
+    }
+
+    fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    fn parameters_mut(&mut self) -> &mut Parameters {
+        &mut self.parameters
+    }
+
+    fn with_values(&self, values: &Parameters) -> Result<Self> {
+        Self::from_parameters(values)
+    }
+
+    /// Turned upside down around its output bias.
+    fn flipped(self) -> Result<Self> {
+        let name = "loss.2.weight";
+        let weight = self.parameters.iter().find(|p| p.name() == name);
+        let Some(weight) = weight else { return Ok(self) };
+        let turned = Parameter::new(name, weight.shape(), host(weight.value()).iter().map(|w| -w).collect())?;
+        self.with(turned)
     }
 }

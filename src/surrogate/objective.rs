@@ -3,8 +3,8 @@
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::input::{Batch, WithRespectTo};
-use super::network::Network;
+use super::input::WithRespectTo;
+use super::loss_network::LossNetwork;
 use crate::correlation::{soft_spearman, spearman};
 use crate::error::{Error, Result};
 use crate::metric::{Direction, Metric};
@@ -95,29 +95,29 @@ pub struct Objective {
 /// # Reference
 /// ReLoss, Eq. (8) and the released training code; ties of the metric get average ranks, where
 /// the released code breaks them by position.
-pub fn objective(
-    network: &Network,
-    batch: &Batch,
-    metric: &dyn Metric,
+pub fn objective<N: LossNetwork, P: ?Sized, L: ?Sized>(
+    network: &N,
+    batch: &N::Batch,
+    metric: &dyn Metric<P, L>,
     penalty: &Penalty,
     fit: &Fit,
     tape: Tape,
 ) -> Result<Objective> {
-    let judged = network.samples(batch, tape)?;
+    let (judged, values) = (network.judge(batch, tape)?, N::metric(batch));
     let (samples, rows) = *judged.slopes.shape();
     let direction = metric.direction();
     let (distance, agreement) = match fit {
         Fit::Rank(sort) => {
-            let target: Vec<f64> = batch.metric.iter().map(|m| direction.sign() * m).collect();
+            let target: Vec<f64> = values.iter().map(|m| direction.sign() * m).collect();
             let losses = judged.losses.try_negate()?.try_reshape_like(&(1, samples))?;
             let agreement = soft_spearman(losses, &target, sort)?;
             let value = crate::ops::scalar(&agreement);
             (agreement.try_negate()?, value)
         }
         Fit::Value => {
-            let errors = errors(metric, &batch.metric)?;
+            let errors = errors(metric, values)?;
             let losses: Vec<f64> = host(&judged.losses).into_iter().map(f64::from).collect();
-            let agreement = agreement(&losses, &batch.metric, direction)? as f32;
+            let agreement = agreement(&losses, values, direction)? as f32;
             let errors = judged.losses.device().try_tensor_from_vec(errors, (samples,))?;
             (judged.losses.try_sub(errors)?.try_square()?.try_mean()?, agreement)
         }
@@ -151,7 +151,7 @@ pub(super) fn agreement(losses: &[f64], metric: &[f64], direction: Direction) ->
 }
 
 /// Metric values as errors from 0 (best) to 1.
-pub(crate) fn errors(metric: &dyn Metric, values: &[f64]) -> Result<Vec<f32>> {
+pub(crate) fn errors<P: ?Sized, L: ?Sized>(metric: &dyn Metric<P, L>, values: &[f64]) -> Result<Vec<f32>> {
     let (low, high) = metric.range();
     if !(low.is_finite() && high.is_finite()) {
         let reason = format!("{} has no bounds: its values cannot be fitted, its ranks can", metric.name());
