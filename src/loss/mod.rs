@@ -1,9 +1,11 @@
 //! Losses a model can be trained with: one trait, and the originals the paper compares with.
 
 mod focal;
+mod heatmaps;
 mod sorting;
 
 pub use focal::Focal;
+pub use heatmaps::{HeatmapMse, HeatmapTargets};
 pub use sorting::{permutation_cross_entropy, PermutationLoss, PlaceLoss};
 
 use dfdx::prelude::*;

@@ -49,6 +49,11 @@ impl Heatmaps {
         &self.values
     }
 
+    /// Pixels of a heatmap.
+    pub fn pixels(&self) -> usize {
+        self.height * self.width
+    }
+
     /// The point of each heatmap, \[x, y\] in its pixels from 0, and its largest pixel; in parallel.
     ///
     /// Of equal pixels the first counts.

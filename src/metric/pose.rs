@@ -6,7 +6,12 @@ use crate::error::{check_finite, check_positive, Error, Result};
 pub type Points = [[f64; 2]];
 
 /// Refuses instances that do not fit each other: as many points, flags and normalizers everywhere.
-fn check(op: &'static str, predicted: &[&Points], target: &[&Points], mask: &[&[bool]]) -> Result<usize> {
+pub(super) fn check(
+    op: &'static str,
+    predicted: &[&Points],
+    target: &[&Points],
+    mask: &[&[bool]],
+) -> Result<usize> {
     let first = target.first().map_or(0, |points| points.len());
     if predicted.len() != target.len() || mask.len() != target.len() || first == 0 {
         let got = format!("{}, {} and {}", predicted.len(), target.len(), mask.len());

@@ -43,6 +43,14 @@ impl<T: Tape<f32, Dev>> Dual<T> {
     }
 }
 
+/// The logistic function, whose tangent is σ (1 − σ) times the tangent of x.
+pub(crate) fn sigmoid<T: Tape<f32, Dev>>(x: Dual<T>) -> Result<Dual<T>> {
+    let (value, tape) = x.value.split_tape();
+    let below = value.retaped::<T>().try_sigmoid()?.try_negate()?.try_add(1.0)?;
+    let slope = value.retaped::<T>().try_sigmoid()?.try_mul(below)?;
+    Ok(Dual { value: value.put_tape(tape).try_sigmoid()?, tangent: x.tangent.try_mul(slope)? })
+}
+
 /// `x Wᵀ + b` without tangent.
 pub(crate) fn linear<T: Tape<f32, Dev>>(
     x: Matrix<T>,

@@ -26,8 +26,8 @@ mod tensors;
 
 pub use crate::data::ImageShape;
 pub use adam::{Adam, AdamState};
-pub(crate) use dual::linear;
 pub use dual::Dual;
+pub(crate) use dual::{linear, sigmoid};
 pub use elu::elu;
 pub(crate) use elu::elu_slope;
 pub(crate) use image::{activate, join, normalise, spread_shape, Bounds};

@@ -117,9 +117,9 @@ pub struct Step {
 
 /// A learned loss with the way it was found.
 #[derive(Debug, Clone)]
-pub struct Learned {
+pub struct Learned<L = Surrogate> {
     /// The network of the best held-out correlation, frozen.
-    pub loss: Surrogate,
+    pub loss: L,
     /// Every step.
     pub history: Vec<Step>,
     /// Exact Spearman between −loss and metric on the held-out samples (positive is agreement).
@@ -209,9 +209,7 @@ pub fn learn_watched(
 ) -> Result<Learned> {
     let network = Network::new(options.input.width(), options.hidden, options.seed)?;
     let network = network.with_output_bias(options.output_bias)?;
-    let draw = |count, draw| {
-        options.batch(&sampler.draw(metric, count, options.seed_of(draw))?)
-    };
+    let draw = |count, draw| options.batch(&sampler.draw(metric, count, options.seed_of(draw))?);
     let watch_network = |step, network: &Network| {
         watch(step, &Surrogate::new(network.clone(), options.input, metric.name())?)
     };

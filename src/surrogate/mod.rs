@@ -11,6 +11,7 @@ mod learn;
 mod loss_network;
 mod network;
 mod objective;
+mod pose;
 mod pretrained;
 mod report;
 
@@ -19,6 +20,9 @@ pub use learn::{learn, learn_network, learn_watched, Learn, Learned, Step};
 pub use loss_network::{Judged, LossNetwork};
 pub use network::Network;
 pub use objective::{objective, Fit, Objective, Penalty, Slope};
+pub use pose::{
+    learn_pose, weighted_heatmap_error, JointWeights, PoseBatch, PoseForm, PoseNetwork, PoseSurrogate,
+};
 pub use pretrained::Pretrained;
 pub use report::{Agreement, Profile, Report};
 

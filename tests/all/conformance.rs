@@ -20,6 +20,7 @@ use reloss::sort::{
     isotonic_decreasing, log_sum_exp_sorted, Network, Permutahedron, Regularization, Relaxation,
     SortingNetwork, Unimodal, Unimodality,
 };
+use reloss::surrogate::{weighted_heatmap_error, JointWeights};
 use serde_json::{json, Value};
 
 use crate::sort::numbers;
@@ -155,6 +156,18 @@ fn evaluate(case: &Value) -> Outcome {
         "rouge2" => rouge(params, inputs, |t, p| rouge_n(&t.concat(), &p.concat(), 2)),
         "rougeL" => rouge(params, inputs, |t, p| Ok(rouge_l(&t.concat(), &p.concat()))),
         "rougeLsum" => rouge(params, inputs, |t, p| Ok(rouge_l_sum(t, p))),
+        "reloss_pose" => {
+            let weights = &inputs["weights"];
+            let flat = |value: &Value| numbers(&flattened(value));
+            let layers = JointWeights {
+                w1: flat(&weights["w1"]),
+                b1: flat(&weights["b1"]),
+                w2: flat(&weights["w2"]),
+                b2: flat(&weights["b2"])[0],
+            };
+            let [output, target, mask] = ["output", "target", "mask"].map(|name| flat(&inputs[name]));
+            show(weighted_heatmap_error(&output, &target, &mask, &layers))
+        }
         "pck" => poses(inputs, |p| {
             let normalizers = matrix(&inputs["normalizer"]).iter().map(|n| [n[0], n[1]]).collect::<Vec<_>>();
             let threshold = params["threshold"].as_f64().unwrap_or(f64::NAN);
@@ -544,6 +557,17 @@ impl Poses {
 
     fn mask(&self) -> Vec<&[bool]> {
         self.mask.iter().map(Vec::as_slice).collect()
+    }
+}
+
+/// All numbers of nested lists, in order.
+fn flattened(value: &Value) -> Value {
+    match value.as_array() {
+        Some(items) if items.iter().any(Value::is_array) => {
+            let flat = items.iter().map(flattened);
+            flat.flat_map(|part| part.as_array().cloned().unwrap_or_default()).collect()
+        }
+        _ => value.clone(),
     }
 }
 

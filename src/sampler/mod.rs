@@ -1,5 +1,9 @@
 //! Predictions of all qualities, to learn a loss from.
 
+mod pose;
+
+pub use pose::{PoseSample, PoseSampler, PoseSource, PoseStore};
+
 use rand::Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_chacha::ChaCha8Rng;
