@@ -8,15 +8,14 @@ use rayon::prelude::*;
 use super::{per_seed, Results, Run};
 use crate::error::{Error, Result};
 use crate::loss::Loss;
-use crate::metric::Metric;
 use crate::progress::Progress;
-use crate::task::{Classification, Outcome, Task, Train};
+use crate::task::{Classification, MetricOf, OutcomeOf, Task, Train};
 
 /// How a candidate trains a model: the task, the metric it is judged by, and the options of the run.
-type Training<T> = dyn Fn(&T, &dyn Metric, &Train) -> Result<Outcome<<T as Task>::Model>>;
+type Training<T> = dyn Fn(&T, &MetricOf<T>, &Train) -> Result<OutcomeOf<T>>;
 
 /// What a case's task makes.
-type Trained<C> = Outcome<<<C as Case>::Task as Task>::Model>;
+type Trained<C> = OutcomeOf<<C as Case>::Task>;
 
 /// A way to train to compare: a loss, or a procedure of several steps.
 pub struct Candidate<T: Task = Classification> {
@@ -26,17 +25,17 @@ pub struct Candidate<T: Task = Classification> {
 
 impl<T: Task> Candidate<T> {
     /// A loss that stays as it is.
-    pub fn fixed(loss: impl Loss + 'static) -> Self {
+    pub fn fixed(loss: impl Loss<T::Aim> + 'static) -> Self {
         Self::named(&loss.name(), loss)
     }
 
     /// As [`Candidate::fixed`], under another name.
-    pub fn named(name: &str, loss: impl Loss + 'static) -> Self {
+    pub fn named(name: &str, loss: impl Loss<T::Aim> + 'static) -> Self {
         Self::procedure(name, move |task, metric, options| task.train(&loss, metric, options))
     }
 
     /// A loss that changes while a model trains: every run needs one of its own, made from its seed.
-    pub fn fresh(name: &str, make: impl Fn(u64) -> Result<Box<dyn Loss>> + 'static) -> Self {
+    pub fn fresh(name: &str, make: impl Fn(u64) -> Result<Box<dyn Loss<T::Aim>>> + 'static) -> Self {
         Self::procedure(name, move |task, metric, options| {
             task.train(make(options.seed)?.as_ref(), metric, options)
         })
@@ -45,7 +44,7 @@ impl<T: Task> Candidate<T> {
     /// Any way to train.
     pub fn procedure(
         name: &str,
-        train: impl Fn(&T, &dyn Metric, &Train) -> Result<Outcome<T::Model>> + 'static,
+        train: impl Fn(&T, &MetricOf<T>, &Train) -> Result<OutcomeOf<T>> + 'static,
     ) -> Self {
         Self { name: name.to_string(), train: Box::new(train) }
     }
@@ -69,10 +68,10 @@ pub trait Case: Sync {
     fn setting(&self) -> String;
 
     /// The metric this case is judged by.
-    fn metric(&self) -> Arc<dyn Metric>;
+    fn metric(&self) -> Arc<MetricOf<Self::Task>>;
 
     /// Metrics reported beside it, for which nothing is tuned or learned; none by default.
-    fn beside(&self) -> Vec<Arc<dyn Metric>> {
+    fn beside(&self) -> Vec<Arc<MetricOf<Self::Task>>> {
         Vec::new()
     }
 
@@ -234,7 +233,7 @@ impl Comparison {
     /// One run of every candidate on the task of one seed: an entry for the case's metric and each of those beside it.
     fn compare<C: Case>(&self, case: &C, seed: u64, rates: &[f64]) -> Result<Vec<Run>> {
         let (data, setting) = (case.data(), case.setting());
-        let metrics: Vec<Arc<dyn Metric>> = [case.metric()].into_iter().chain(case.beside()).collect();
+        let metrics: Vec<Arc<MetricOf<C::Task>>> = [case.metric()].into_iter().chain(case.beside()).collect();
         let mut runs = Vec::new();
         for (loss, outcome) in self.of_seed(case, seed, rates)? {
             for metric in &metrics {

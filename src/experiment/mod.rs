@@ -18,6 +18,7 @@ pub use sort_numbers::CompareSorters;
 pub use timings::{Timing, Timings};
 pub use toy::{Pair, Progression, Toy};
 
+use std::borrow::Borrow;
 use std::path::Path;
 
 use polars::prelude::{Column, DataFrame};
@@ -53,12 +54,12 @@ pub struct Run {
 
 impl Run {
     /// A metric of one outcome's test predictions.
-    fn judged<M: Model>(
+    fn judged<M: Model, P, L: Borrow<T>, T: ?Sized>(
         (data, setting): (&str, &str),
         loss: &str,
-        metric: &dyn Metric,
+        metric: &dyn Metric<P, T>,
         seed: u64,
-        outcome: &Outcome<M>,
+        outcome: &Outcome<M, P, L>,
     ) -> Result<Self> {
         Ok(Self {
             data: data.to_string(),

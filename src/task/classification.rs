@@ -7,7 +7,7 @@ use super::{Outcome, Task, Train};
 use crate::data::{Dataset, Splits};
 use crate::error::Result;
 use crate::loss::{CrossEntropy, Loss};
-use crate::metric::Metric;
+use crate::metric::{Metric, Scores};
 use crate::model::{Mlp, Model};
 use crate::ops::{host, matrix};
 use crate::sampler::Store;
@@ -112,6 +112,10 @@ impl Classification {
 
 impl Task for Classification {
     type Model = Mlp;
+    type Prediction = Scores;
+    type Target = [usize];
+    type Truth = Vec<usize>;
+    type Aim = [usize];
 
     fn train(&self, loss: &dyn Loss, metric: &dyn Metric, options: &Train) -> Result<Outcome> {
         self.train(loss, metric, options)

@@ -96,6 +96,10 @@ impl SortDigits {
 
 impl Task for SortDigits {
     type Model = Cnn;
+    type Prediction = Scores;
+    type Target = [usize];
+    type Truth = Vec<usize>;
+    type Aim = [usize];
 
     fn train(&self, loss: &dyn Loss, metric: &dyn Metric, options: &Train) -> Result<Outcome<Cnn>> {
         options.check()?;
@@ -104,7 +108,7 @@ impl Task for SortDigits {
         let (scores, places) =
             self.drawn(&model, &self.validation, &mut stream(options.seed, VALIDATION_STREAM))?;
         let validation = metric.value(&scores, &places)?;
-        let (scores, labels) =
+        let (predictions, targets) =
             self.drawn(&model, &self.numbers.test, &mut stream(options.seed, TEST_STREAM))?;
         let updates = self.updates(options);
         let entry = |entry: &super::SortingStep| Epoch {
@@ -116,8 +120,8 @@ impl Task for SortDigits {
             history: outcome.history.iter().map(entry).collect(),
             model,
             validation,
-            scores,
-            labels,
+            predictions,
+            targets,
         })
     }
 }

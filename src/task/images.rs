@@ -5,7 +5,7 @@ use super::{Outcome, Task, Train};
 use crate::data::{Augment, ImageShape, Splits};
 use crate::error::{Error, Result};
 use crate::loss::{CrossEntropy, Loss};
-use crate::metric::Metric;
+use crate::metric::{Metric, Scores};
 use crate::model::{ConvNet, Layer};
 use crate::sampler::Store;
 
@@ -115,6 +115,10 @@ impl ImageClassification {
 
 impl Task for ImageClassification {
     type Model = ConvNet;
+    type Prediction = Scores;
+    type Target = [usize];
+    type Truth = Vec<usize>;
+    type Aim = [usize];
 
     fn train(&self, loss: &dyn Loss, metric: &dyn Metric, options: &Train) -> Result<Outcome<ConvNet>> {
         self.training(loss, metric, options).run(self.model(options.seed)?, |_, _| Ok(()))

@@ -15,6 +15,8 @@ pub use metric_opt::{Descent, MetricOpt};
 pub use sorting::{Correct, SortNumbers, SortingOutcome, SortingStep, TrainSorting};
 pub use training::{Epoch, Outcome, Train};
 
+use std::borrow::Borrow;
+
 use crate::error::Result;
 use crate::loss::Loss;
 use crate::metric::Metric;
@@ -24,6 +26,14 @@ use crate::model::Model;
 pub trait Task {
     /// The model it trains.
     type Model: Model;
+    /// What a metric judges: class scores, heatmaps.
+    type Prediction;
+    /// What a metric judges predictions against.
+    type Target: ?Sized;
+    /// The targets of the test part, owned.
+    type Truth: Borrow<Self::Target>;
+    /// What a loss compares predictions with; for class scores the same labels.
+    type Aim: ?Sized;
 
     /// Trains with a loss and judges by a metric, on the validation part and on the test part.
     ///
@@ -32,5 +42,16 @@ pub trait Task {
     /// # Errors
     /// [`Error::Parameter`](crate::Error::Parameter) for options out of range, [`Error::Diverged`](crate::Error::Diverged)
     /// when the loss leaves the finite numbers, and what the loss and the metric have to say.
-    fn train(&self, loss: &dyn Loss, metric: &dyn Metric, options: &Train) -> Result<Outcome<Self::Model>>;
+    fn train(
+        &self,
+        loss: &dyn Loss<Self::Aim>,
+        metric: &MetricOf<Self>,
+        options: &Train,
+    ) -> Result<OutcomeOf<Self>>;
 }
+
+/// A metric that a task's predictions can be judged by.
+pub type MetricOf<T> = dyn Metric<<T as Task>::Prediction, <T as Task>::Target>;
+
+/// What a task makes of a run.
+pub type OutcomeOf<T> = Outcome<<T as Task>::Model, <T as Task>::Prediction, <T as Task>::Truth>;

@@ -1,5 +1,6 @@
 //! Training a model with any loss: what all tasks of rows with labels have in common.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
@@ -65,7 +66,7 @@ pub struct Epoch {
 
 /// A trained model with its predictions.
 #[derive(Debug, Clone)]
-pub struct Outcome<M = Mlp> {
+pub struct Outcome<M = Mlp, P = Scores, L = Vec<usize>> {
     /// The model after the last step.
     pub model: M,
     /// Curves.
@@ -73,9 +74,22 @@ pub struct Outcome<M = Mlp> {
     /// The metric on the validation part, after the last step.
     pub validation: f64,
     /// Test predictions.
-    pub scores: Scores,
-    /// Test labels.
-    pub labels: Vec<usize>,
+    pub predictions: P,
+    /// What a metric judges them against: test labels.
+    pub targets: L,
+}
+
+impl<M, P, L> Outcome<M, P, L> {
+    /// A metric of the test predictions.
+    ///
+    /// # Errors
+    /// What the metric has to say.
+    pub fn test<T: ?Sized>(&self, metric: &dyn Metric<P, T>) -> Result<f64>
+    where
+        L: Borrow<T>,
+    {
+        metric.value(&self.predictions, self.targets.borrow())
+    }
 }
 
 impl<M> Outcome<M> {
@@ -85,16 +99,8 @@ impl<M> Outcome<M> {
         M: Model,
     {
         let validation = history.last().map_or(f64::NAN, |e| e.validation);
-        let scores = predict(&model, test)?;
-        Ok(Self { model, history, validation, scores, labels: test.labels().to_vec() })
-    }
-
-    /// A metric of the test predictions.
-    ///
-    /// # Errors
-    /// What the metric has to say.
-    pub fn test(&self, metric: &dyn Metric) -> Result<f64> {
-        metric.value(&self.scores, &self.labels)
+        let predictions = predict(&model, test)?;
+        Ok(Self { model, history, validation, predictions, targets: test.labels().to_vec() })
     }
 
     /// A metric of the test predictions with its 95 % interval over test rows.
@@ -102,7 +108,7 @@ impl<M> Outcome<M> {
     /// # Errors
     /// As [`Bootstrap::interval`].
     pub fn test_interval(&self, metric: &dyn Metric) -> Result<Interval> {
-        Bootstrap::default().of_scores(metric, &self.scores, &self.labels)
+        Bootstrap::default().of_scores(metric, &self.predictions, &self.targets)
     }
 }
 

@@ -312,15 +312,15 @@ fn metric_opt_keeps_the_model_and_folds_its_adapters() {
         let options = MetricOpt { trajectories: 3, descent, ..MetricOpt::default() };
         let tuned = task.finetune_for_metric(&first, &metric, &train, &options).unwrap();
         let again = task.finetune_for_metric(&first, &metric, &train, &options).unwrap();
-        assert_eq!(tuned.scores, again.scores);
-        assert_ne!(tuned.scores, first.scores);
-        assert_close(&of(&tuned.model), &wide(tuned.scores.values()), 1e-5);
+        assert_eq!(tuned.predictions, again.predictions);
+        assert_ne!(tuned.predictions, first.predictions);
+        assert_close(&of(&tuned.model), &wide(tuned.predictions.values()), 1e-5);
         // The last layer is not adapted.
         let last = |model: &Mlp| model.parameters().values()[2..].to_vec();
         assert_eq!(last(&tuned.model), last(&first.model));
         // With a weight of 0 the value function has no say.
         let alone = MetricOpt { weight: 0.0, ..options };
-        assert_ne!(task.finetune_for_metric(&first, &metric, &train, &alone).unwrap().scores, tuned.scores);
+        assert_ne!(task.finetune_for_metric(&first, &metric, &train, &alone).unwrap().predictions, tuned.predictions);
     }
     let none = MetricOpt { every: 0, ..MetricOpt::default() };
     let refused = task.finetune_for_metric(&first, &metric, &train, &none);
@@ -356,7 +356,7 @@ fn a_policy_trains_several_models_and_gives_the_best() {
     let of = |models| task.train_aligned(models, &metric, &train, &Alignment::default()).unwrap();
     let (one, three) = (of(1), of(3));
     assert!(three.validation >= one.validation);
-    assert_eq!(of(3).scores, three.scores);
+    assert_eq!(of(3).predictions, three.predictions);
     let none = task.train_aligned(0, &metric, &train, &Alignment::default());
     assert!(matches!(none, Err(Error::Parameter { name: "models", .. })));
 }
@@ -581,7 +581,7 @@ fn a_classifier_is_retrained_on_features_that_stay() {
     let test = &task.splits.test;
     let x = matrix(test.features().to_vec(), test.rows(), test.width()).unwrap();
     let predicted = wide(&host(&again.model.predict(x).unwrap()));
-    assert_close(&predicted, &wide(again.scores.values()), 1e-5);
+    assert_close(&predicted, &wide(again.predictions.values()), 1e-5);
     let flat = Classification { hidden: vec![], ..task.clone() };
     let linear =
         flat.train(&CrossEntropy::default(), &metric, &Train { epochs: 1, ..options.clone() }).unwrap();

@@ -89,8 +89,8 @@ fn training_is_reproducible_and_learns() {
         task().train(&CrossEntropy::default(), &TopK::ACCURACY, &Train { seed, ..short() }).unwrap()
     };
     let (one, two, other) = (train(0), train(0), train(1));
-    assert_eq!(one.scores, two.scores);
-    assert_ne!(one.scores, other.scores);
+    assert_eq!(one.predictions, two.predictions);
+    assert_ne!(one.predictions, other.predictions);
     assert!(one.test(&TopK::ACCURACY).unwrap() > 0.9);
     assert_eq!(one.history.len(), 6);
 }

@@ -51,9 +51,9 @@ fn a_small_network_learns_digits_with_a_loss_that_comes_with_the_library() {
     // The model makes the predictions it was judged by, and the same run the same model.
     let test = &task.splits.test;
     let x = matrix(test.features().to_vec(), test.rows(), test.width()).unwrap();
-    assert_close(&wide(&host(&outcome.model.predict(x).unwrap())), &wide(outcome.scores.values()), 1e-4);
+    assert_close(&wide(&host(&outcome.model.predict(x).unwrap())), &wide(outcome.predictions.values()), 1e-4);
     let short = Train { epochs: 1, ..train.clone() };
-    let scores = |task: &ImageClassification| task.train(&loss, &TopK::ACCURACY, &short).unwrap().scores;
+    let scores = |task: &ImageClassification| task.train(&loss, &TopK::ACCURACY, &short).unwrap().predictions;
     let first = scores(&task);
     assert_eq!(scores(&task), first);
     let shifted = Augment { padding: 1, flip: false };
@@ -223,7 +223,7 @@ fn the_rate_rises_over_its_ramp() {
     // One step, all of it ramp: the rate is at its height, as without.
     let rows = task.splits.train.rows();
     let one = |ramp| Train { epochs: 1, batch: rows, ramp, ..Train::default() };
-    let scores = |train: &Train| task.train(&CrossEntropy::default(), &TopK::ACCURACY, train).unwrap().scores;
+    let scores = |train: &Train| task.train(&CrossEntropy::default(), &TopK::ACCURACY, train).unwrap().predictions;
     assert_eq!(scores(&one(1.0)), scores(&one(0.0)));
     // Of two steps the first is half as high.
     let two = |ramp| Train { epochs: 2, batch: rows, ramp, ..Train::default() };
