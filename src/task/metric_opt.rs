@@ -6,11 +6,12 @@ use rand_chacha::rand_core::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
-use super::training::{batch_loss, validate, Batch};
+use super::run::batch_loss;
+use super::training::{validate, Batch};
 use super::{Classification, Epoch, Outcome, Train};
 use crate::baseline::{Observation, ValueFunction, ValueOptions};
 use crate::error::{Error, Result};
-use crate::loss::CrossEntropy;
+use crate::loss::{CrossEntropy, Loss};
 use crate::metric::Metric;
 use crate::model::{Film, Model};
 use crate::ops::{host, matrix, Adam, Optimizer, Parameter, Parameters, Sgd};
@@ -236,8 +237,10 @@ impl Tuning {
         guide: Option<(&ValueFunction, f64)>,
     ) -> Result<f64> {
         let data = &task.splits.train;
+        let (x, labels) = Batch::of(data, rows).tensors()?;
+        let original = CrossEntropy::default();
         let (before, mut value) =
-            batch_loss(&mut self.film, &CrossEntropy::default(), Batch::of(data, rows), self.done)?;
+            batch_loss(&mut self.film, &original as &dyn Loss, x, &labels[..], self.done)?;
         if let Some((function, weight)) = guide {
             value = self.guided(value, function, weight as f32)?;
         }

@@ -5,6 +5,7 @@ mod classification;
 mod digits;
 mod images;
 mod metric_opt;
+mod run;
 mod sorting;
 mod training;
 

@@ -1,20 +1,19 @@
 //! Training a model with any loss: what all tasks of rows with labels have in common.
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
 use std::path::PathBuf;
 
-use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::run::{not_finite, Lessons, Run};
 use crate::data::{Augment, Dataset, ImageShape, Splits};
 use crate::error::{check_positive, Error, Result};
 use crate::loss::{CrossEntropy, Loss};
 use crate::metric::{Bootstrap, Interval, Metric, Scores};
 use crate::model::{Mlp, Model};
-use crate::ops::{host, matrix, scalar, Adam};
+use crate::ops::{host, matrix};
 use crate::sampler::Store;
-use crate::{Scalar, Tape};
+use crate::Matrix;
 
 /// How a model is trained. The learning rate falls linearly to 0, after it has risen to its height.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -131,30 +130,10 @@ impl Train {
         Ok(())
     }
 
-    /// The learning rate of a step, from 0, of `total`: rising over the first share `ramp`, falling all the while.
-    pub(super) fn rate(&self, step: usize, total: usize) -> f64 {
-        let done = step as f64 / total as f64;
-        let rising = self.ramp * total as f64;
-        let risen = if rising > 0.0 { ((step + 1) as f64 / rising).min(1.0) } else { 1.0 };
-        self.learning_rate * risen * (1.0 - done)
-    }
-
-    /// Keeps a model that is good so far.
-    fn keep(&self, model: &impl Model, epoch: usize) -> Result<()> {
-        let Some(path) = &self.checkpoint else { return Ok(()) };
-        let notes = HashMap::from([("reloss.epoch".to_string(), epoch.to_string())]);
-        model.parameters().save(path, notes)
-    }
-
-    /// A divergence, with what is left of the run.
-    fn diverged(&self, error: Error, epochs: usize) -> Error {
-        match (error, &self.checkpoint) {
-            (Error::Diverged { what, step, reason }, Some(path)) if epochs > 0 => {
-                let kept = format!("{reason}; the model after epoch {epochs} is in {}", path.display());
-                Error::Diverged { what, step, reason: kept }
-            }
-            (error, _) => error,
-        }
+    /// The seed of a step's draws.
+    pub(super) fn seed_of(&self, step: usize) -> u64 {
+        // A large odd factor keeps the draws of neighbouring seeds apart.
+        self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(step as u64)
     }
 }
 
@@ -171,7 +150,7 @@ pub(super) fn predict(model: &impl Model, data: &Dataset) -> Result<Scores> {
     Scores::new(scores, data.classes())
 }
 
-/// A run of training: the parts, what the model learns by, and what it is judged by.
+/// A run of training on rows with labels: the parts, what the model learns by, and what it is judged by.
 pub(super) struct Training<'a> {
     pub(super) splits: &'a Splits,
     pub(super) loss: &'a dyn Loss,
@@ -185,42 +164,13 @@ impl Training<'_> {
     /// Trains a model and shows it after every epoch.
     pub(super) fn run<M: Model + Clone>(
         &self,
-        mut model: M,
-        mut after_epoch: impl FnMut(usize, &M) -> Result<()>,
+        model: M,
+        after_epoch: impl FnMut(usize, &M) -> Result<()>,
     ) -> Result<Outcome<M>> {
-        let Self { options, .. } = *self;
-        options.check()?;
-        let mut adam = Adam::new(options.learning_rate, 0.0);
-        let mut history = Vec::with_capacity(options.epochs);
-        for epoch in 0..options.epochs {
-            let done = self.epoch(&mut model, &mut adam, epoch);
-            history.push(done.map_err(|error| options.diverged(error, epoch))?);
-            options.keep(&model, epoch + 1)?;
-            after_epoch(epoch, &model)?;
-        }
-        // Tensors of its own, which later training does not touch.
-        let mut trained = model.clone();
-        *trained.parameters_mut() = model.parameters().detached()?;
-        Outcome::new(trained, history, &self.splits.test)
-    }
-
-    /// One pass over the training part; epochs count from 0.
-    fn epoch(&self, model: &mut impl Model, adam: &mut Adam, epoch: usize) -> Result<Epoch> {
-        let Self { options, .. } = *self;
-        let batches = options.batches(&self.splits.train, epoch)?;
-        let (first, total) = (epoch * batches.len(), options.epochs * batches.len());
-        let warm = (options.warm_up * total as f64).round() as usize;
-        let (original, mut sum) = (CrossEntropy::default(), 0.0);
-        for (step, rows) in (first..).zip(&batches) {
-            let loss: &dyn Loss = if step < warm { &original } else { self.loss };
-            adam.set_learning_rate(options.rate(step, total));
-            let (before, value) = batch_loss(model, loss, self.batch(rows, step)?, step)?;
-            adam.update(model.parameters_mut(), &mut value.try_backward()?)?;
-            sum += before;
-        }
-        let end = first + batches.len();
-        let validation = validate(model, self.metric, &self.splits.validation, end)?;
-        Ok(Epoch { epoch: epoch + 1, loss: sum / batches.len() as f64, validation })
+        let original = CrossEntropy::default();
+        let run = Run { lessons: self, loss: self.loss, original: &original, options: self.options };
+        let (model, history) = run.train(model, after_epoch)?;
+        Outcome::new(model, history, &self.splits.test)
     }
 
     /// Trains a model and stores what it makes of the training part after every epoch, so that all qualities occur.
@@ -230,16 +180,27 @@ impl Training<'_> {
         self.run(model, |_, model| store.append(predict(model, data)?, data.labels().to_vec()))?;
         Ok(store)
     }
+}
+
+impl Lessons for Training<'_> {
+    type Aim = [usize];
+    type Aims = Vec<usize>;
+
+    fn batches(&self, epoch: usize) -> Result<Vec<Vec<usize>>> {
+        self.options.batches(&self.splits.train, epoch)
+    }
 
     /// The rows of a step, varied.
-    fn batch(&self, rows: &[usize], step: usize) -> Result<Batch> {
+    fn batch(&self, rows: &[usize], step: usize) -> Result<(Matrix, Vec<usize>)> {
         let mut batch = Batch::of(&self.splits.train, rows);
         if let Some((augment, image)) = &self.augment {
-            // A large odd factor keeps the draws of neighbouring seeds apart.
-            let seed = self.options.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(step as u64);
-            augment.apply(&mut batch.features, *image, seed)?;
+            augment.apply(&mut batch.features, *image, self.options.seed_of(step))?;
         }
-        Ok(batch)
+        batch.tensors()
+    }
+
+    fn validate(&self, model: &impl Model, step: usize) -> Result<f64> {
+        validate(model, self.metric, &self.splits.validation, step)
     }
 }
 
@@ -257,28 +218,10 @@ impl Batch {
         let labels = rows.iter().map(|&r| data.labels()[r]).collect();
         Self { features, width: data.width(), labels }
     }
-}
 
-/// The loss of a batch, before a step, and what it is differentiated by.
-pub(super) fn batch_loss(
-    model: &mut impl Model,
-    loss: &dyn Loss,
-    batch: Batch,
-    step: usize,
-) -> Result<(f64, Scalar<Tape>)> {
-    let Batch { features, width, labels } = batch;
-    let logits = model.forward(matrix(features, labels.len(), width)?.leaky_traced())?;
-    let diverged = |reason: String| Error::Diverged { what: "training".to_string(), step, reason };
-    let value = match loss.loss(logits, &labels) {
-        Err(Error::NotFinite { .. }) => {
-            return Err(diverged("logits are not finite; lower the learning rate".into()))
-        }
-        other => other?,
-    };
-    let before = f64::from(scalar(&value));
-    match before.is_finite() {
-        true => Ok((before, value)),
-        false => Err(diverged(format!("the loss is {before}; lower the learning rate"))),
+    /// As a model and a loss take them.
+    pub(super) fn tensors(self) -> Result<(Matrix, Vec<usize>)> {
+        Ok((matrix(self.features, self.labels.len(), self.width)?, self.labels))
     }
 }
 
@@ -286,10 +229,7 @@ pub(super) fn batch_loss(
 pub(super) fn validate(model: &impl Model, metric: &dyn Metric, data: &Dataset, step: usize) -> Result<f64> {
     match predict(model, data) {
         Ok(scores) => metric.value(&scores, data.labels()),
-        Err(Error::NotFinite { .. }) => {
-            let reason = "logits are not finite; lower the learning rate".to_string();
-            Err(Error::Diverged { what: "training".to_string(), step, reason })
-        }
+        Err(Error::NotFinite { .. }) => Err(not_finite(step)),
         Err(other) => Err(other),
     }
 }

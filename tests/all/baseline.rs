@@ -320,7 +320,10 @@ fn metric_opt_keeps_the_model_and_folds_its_adapters() {
         assert_eq!(last(&tuned.model), last(&first.model));
         // With a weight of 0 the value function has no say.
         let alone = MetricOpt { weight: 0.0, ..options };
-        assert_ne!(task.finetune_for_metric(&first, &metric, &train, &alone).unwrap().predictions, tuned.predictions);
+        assert_ne!(
+            task.finetune_for_metric(&first, &metric, &train, &alone).unwrap().predictions,
+            tuned.predictions
+        );
     }
     let none = MetricOpt { every: 0, ..MetricOpt::default() };
     let refused = task.finetune_for_metric(&first, &metric, &train, &none);

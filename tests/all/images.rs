@@ -223,7 +223,8 @@ fn the_rate_rises_over_its_ramp() {
     // One step, all of it ramp: the rate is at its height, as without.
     let rows = task.splits.train.rows();
     let one = |ramp| Train { epochs: 1, batch: rows, ramp, ..Train::default() };
-    let scores = |train: &Train| task.train(&CrossEntropy::default(), &TopK::ACCURACY, train).unwrap().predictions;
+    let scores =
+        |train: &Train| task.train(&CrossEntropy::default(), &TopK::ACCURACY, train).unwrap().predictions;
     assert_eq!(scores(&one(1.0)), scores(&one(0.0)));
     // Of two steps the first is half as high.
     let two = |ramp| Train { epochs: 2, batch: rows, ramp, ..Train::default() };
