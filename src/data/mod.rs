@@ -22,6 +22,7 @@ pub use image::{Augment, ImageShape};
 pub use known::{cache_folder, Known, CIFAR10_CONFUSIONS};
 pub use numbers::Numbers;
 pub use reading::{predicted_answers, questions, Answer, Question};
+pub(crate) use split::shuffled_batches;
 pub use split::{Scaler, Split, Splits};
 pub use text::lines;
 

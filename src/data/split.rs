@@ -169,13 +169,21 @@ impl Dataset {
     /// # Errors
     /// [`Error::Parameter`] for a size of zero.
     pub fn batches(&self, size: usize, seed: u64) -> Result<Vec<Vec<usize>>> {
-        if size == 0 {
-            return Err(Error::parameter("batch", "a batch needs one row or more"));
-        }
-        let mut rows: Vec<usize> = (0..self.rows()).collect();
-        rows.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-        Ok(rows.chunks(size).map(<[usize]>::to_vec).collect())
+        shuffled_batches(self.rows(), size, seed)
     }
+}
+
+/// So many rows in random order, `size` a batch, the last one shorter.
+///
+/// # Errors
+/// [`Error::Parameter`] for a size of zero.
+pub(crate) fn shuffled_batches(rows: usize, size: usize, seed: u64) -> Result<Vec<Vec<usize>>> {
+    if size == 0 {
+        return Err(Error::parameter("batch", "a batch needs one row or more"));
+    }
+    let mut rows: Vec<usize> = (0..rows).collect();
+    rows.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    Ok(rows.chunks(size).map(<[usize]>::to_vec).collect())
 }
 
 /// Brings each feature to mean 0 and standard deviation 1, by the rows it was fitted to.

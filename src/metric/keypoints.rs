@@ -1,8 +1,12 @@
 //! Heatmaps judged against keypoints.
 
-use super::pose::{check, pck, Points};
-use super::{Decoding, Direction, Heatmaps, Metric};
+use super::pose::{check, end_point_error, pck, pck_auc, Points};
+use super::{Decoding, Direction, Heatmaps, Metric, Oks};
+use crate::data::{Annotation, Detection};
 use crate::error::{check_finite, check_positive, Error, Result};
+
+/// How the metrics here turn heatmaps into points.
+const DECODING: Decoding = Decoding::Quarter;
 
 /// Keypoints of instances, in pixels of their heatmaps: x to the right, y down, from 0, pixel centres at whole numbers.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,12 +75,25 @@ impl Keypoints {
             false => Err(Error::shape("keypoints", format!("{expected} heatmaps"), found.len())),
         }
     }
+
+    /// A metric of the points that heatmaps show (found, points, visible), with the quarter offset.
+    fn judged(
+        &self,
+        heatmaps: &Heatmaps,
+        metric: impl Fn(&[&Points], &[&Points], &[&[bool]]) -> Result<f64>,
+    ) -> Result<f64> {
+        let found = self.decoded(heatmaps, DECODING)?;
+        let found: Vec<&Points> = found.iter().map(Vec::as_slice).collect();
+        let points: Vec<&Points> = self.points.iter().map(Vec::as_slice).collect();
+        let visible: Vec<&[bool]> = self.visible.iter().map(Vec::as_slice).collect();
+        metric(&found, &points, &visible)
+    }
 }
 
 /// PCK of heatmaps: the share of visible keypoints found closer to their targets than a threshold, mean over the joints; in
 /// \[0, 1\], higher is better.
 ///
-/// Distances count in shares of the larger side of the instance's box.
+/// Distances count in shares of the larger side of the instance's box; heatmaps are decoded with the quarter offset.
 ///
 /// # Example
 /// ```
@@ -94,22 +111,16 @@ impl Keypoints {
 pub struct PckMetric {
     name: String,
     threshold: f64,
-    decoding: Decoding,
 }
 
 impl PckMetric {
-    /// PCK at this share of the box, of heatmaps decoded with the quarter offset.
+    /// PCK at this share of the box.
     ///
     /// # Errors
     /// [`Error::Parameter`] for a threshold that is not positive.
     pub fn new(threshold: f64) -> Result<Self> {
         check_positive("threshold", threshold)?;
-        Ok(Self { name: format!("PCK@{threshold}"), threshold, decoding: Decoding::Quarter })
-    }
-
-    /// The same with another way from heatmaps to points.
-    pub fn decoded_by(self, decoding: Decoding) -> Self {
-        Self { decoding, ..self }
+        Ok(Self { name: format!("PCK@{threshold}"), threshold })
     }
 
     /// The share of the box below which a distance is right.
@@ -132,11 +143,127 @@ impl Metric<Heatmaps, Keypoints> for PckMetric {
     }
 
     fn value(&self, heatmaps: &Heatmaps, target: &Keypoints) -> Result<f64> {
-        let found = target.decoded(heatmaps, self.decoding)?;
         let units: Vec<[f64; 2]> = target.sizes.iter().map(|s| [s[0].max(s[1]); 2]).collect();
-        let found: Vec<&Points> = found.iter().map(Vec::as_slice).collect();
-        let points: Vec<&Points> = target.points.iter().map(Vec::as_slice).collect();
-        let visible: Vec<&[bool]> = target.visible.iter().map(Vec::as_slice).collect();
-        pck(&found, &points, &visible, &units, self.threshold)?.mean()
+        target.judged(heatmaps, |found, points, visible| {
+            pck(found, points, visible, &units, self.threshold)?.mean()
+        })
+    }
+}
+
+/// The area under the curve of PCK over thresholds 0, 0.025, … 0.475 of the larger side of the box; in \[0, 1\], higher is
+/// better.
+///
+/// # Reference
+/// See [`pck_auc`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PckAuc;
+
+impl Metric<Heatmaps, Keypoints> for PckAuc {
+    fn name(&self) -> &str {
+        "AUC of PCK"
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::HigherIsBetter
+    }
+
+    fn range(&self) -> (f64, f64) {
+        (0.0, 1.0)
+    }
+
+    fn value(&self, heatmaps: &Heatmaps, target: &Keypoints) -> Result<f64> {
+        // Thresholds k/20 of half the larger side.
+        target.judged(heatmaps, |found, points, visible| {
+            let units: Vec<[f64; 2]> = target.sizes.iter().map(|s| [0.5 * s[0].max(s[1]); 2]).collect();
+            pck_auc(found, points, visible, &units, 20)
+        })
+    }
+}
+
+/// The mean distance of visible keypoints from their targets in pixels of the heatmaps; lower is better.
+///
+/// # Reference
+/// See [`end_point_error`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EndPointError;
+
+impl Metric<Heatmaps, Keypoints> for EndPointError {
+    fn name(&self) -> &str {
+        "end point error"
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::LowerIsBetter
+    }
+
+    fn range(&self) -> (f64, f64) {
+        (0.0, f64::INFINITY)
+    }
+
+    fn value(&self, heatmaps: &Heatmaps, target: &Keypoints) -> Result<f64> {
+        target.judged(heatmaps, end_point_error)
+    }
+}
+
+/// COCO's average precision over OKS thresholds 0.50 to 0.95, of one detection an instance, as sure as its mean peak; in
+/// \[0, 1\], higher is better.
+///
+/// An instance's area is that of its box (COCO's is that of its outline).
+///
+/// # Reference
+/// See [`Oks::average_precision`].
+#[derive(Debug, Clone)]
+pub struct OksAp {
+    oks: Oks,
+}
+
+impl OksAp {
+    /// With these sigmas, one a joint.
+    pub fn new(sigmas: &[f64]) -> Self {
+        Self { oks: Oks { sigmas: sigmas.to_vec() } }
+    }
+}
+
+impl Metric<Heatmaps, Keypoints> for OksAp {
+    fn name(&self) -> &str {
+        "OKS-AP"
+    }
+
+    fn direction(&self) -> Direction {
+        Direction::HigherIsBetter
+    }
+
+    fn range(&self) -> (f64, f64) {
+        (0.0, 1.0)
+    }
+
+    fn value(&self, heatmaps: &Heatmaps, target: &Keypoints) -> Result<f64> {
+        let found = target.decoded(heatmaps, DECODING)?;
+        let peaks: Vec<f32> = heatmaps.decode(Decoding::Largest)?.into_iter().map(|(_, peak)| peak).collect();
+        let (mut detections, mut annotations) = (Vec::new(), Vec::new());
+        for (i, found) in found.iter().enumerate() {
+            let (image_id, size) = (i as u64 + 1, target.sizes[i]);
+            let peaks = &peaks[i * found.len()..(i + 1) * found.len()];
+            detections.push(Detection {
+                image_id,
+                category_id: 1,
+                score: peaks.iter().map(|&peak| f64::from(peak)).sum::<f64>() / found.len() as f64,
+                keypoints: found.iter().flat_map(|&[x, y]| [x, y, 1.0]).collect(),
+            });
+            let seen = &target.visible[i];
+            let point = |([x, y], &seen): (&[f64; 2], &bool)| [*x, *y, if seen { 2.0 } else { 0.0 }];
+            annotations.push(Annotation {
+                id: image_id,
+                image_id,
+                category_id: 1,
+                area: size[0] * size[1],
+                bbox: [0.0, 0.0, size[0], size[1]],
+                iscrowd: 0,
+                num_keypoints: seen.iter().filter(|&&seen| seen).count(),
+                keypoints: target.points[i].iter().zip(seen).flat_map(point).collect(),
+            });
+        }
+        let precision = self.oks.average_precision(&annotations, &detections)?.ap;
+        precision.ok_or_else(|| Error::undefined("OKS-AP", "no keypoint is visible"))
     }
 }

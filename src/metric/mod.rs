@@ -25,7 +25,7 @@ pub use confusion::{Confusion, Disagreement};
 pub use few_shot::FewShot;
 pub use gain::{Dcg, Gain, TiedScores};
 pub use heatmaps::{Decoding, Heatmaps};
-pub use keypoints::{Keypoints, PckMetric};
+pub use keypoints::{EndPointError, Keypoints, OksAp, PckAuc, PckMetric};
 pub use nearest::NearestRecall;
 pub use pose::{end_point_error, pck, pck_auc, Pck, Points};
 pub use probability::{brier_score, calibration_error, log_loss};

@@ -101,6 +101,31 @@ impl Layer {
         vec![Self::Residual { body, shortcut }, Self::Relu]
     }
 
+    /// 1 × 1, 3 × 3 and 1 × 1 convolutions with batch normalisation, four times the filters coming out, beside a shortcut (a
+    /// 1 × 1 convolution where the shape changes), then ReLU.
+    ///
+    /// # Reference
+    /// He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, figure 5; the 3 × 3 convolution has the stride,
+    /// as in PyTorch.
+    pub fn bottleneck(inputs: usize, filters: usize, stride: usize) -> Vec<Self> {
+        let outputs = 4 * filters;
+        let body = vec![
+            Self::conv2d(filters, Window::same(1)),
+            Self::BatchNorm,
+            Self::Relu,
+            Self::conv2d(filters, Window { stride, ..Window::same(3) }),
+            Self::BatchNorm,
+            Self::Relu,
+            Self::conv2d(outputs, Window::same(1)),
+            Self::BatchNorm,
+        ];
+        let shortcut = match (inputs, stride) {
+            (same, 1) if same == outputs => vec![],
+            _ => vec![Self::conv2d(outputs, Window { stride, ..Window::same(1) }), Self::BatchNorm],
+        };
+        vec![Self::Residual { body, shortcut }, Self::Relu]
+    }
+
     /// Channels multiplied by `expansion`, a depthwise 3 × 3 convolution, and back to `filters` without activation;
     /// beside a shortcut where the shape stays.
     ///

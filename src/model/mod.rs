@@ -3,6 +3,7 @@
 mod cnn;
 mod conv_net;
 mod film;
+mod heatmap_net;
 mod layer;
 mod mlp;
 mod modules;
@@ -10,6 +11,7 @@ mod modules;
 pub use cnn::Cnn;
 pub use conv_net::ConvNet;
 pub use film::Film;
+pub use heatmap_net::HeatmapNet;
 pub use layer::Layer;
 pub use mlp::Mlp;
 pub use modules::{Conv2d, DepthwiseConv2d, MaxPool2d};

@@ -5,6 +5,7 @@ mod classification;
 mod digits;
 mod images;
 mod metric_opt;
+mod pose;
 mod run;
 mod sorting;
 mod training;
@@ -13,6 +14,7 @@ pub use classification::Classification;
 pub use digits::SortDigits;
 pub use images::{Architecture, ImageClassification};
 pub use metric_opt::{Descent, MetricOpt};
+pub use pose::PoseEstimation;
 pub use sorting::{Correct, SortNumbers, SortingOutcome, SortingStep, TrainSorting};
 pub use training::{Epoch, Outcome, Train};
 

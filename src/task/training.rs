@@ -114,7 +114,7 @@ impl<M> Outcome<M> {
 impl Train {
     /// The batches of an epoch, from 0.
     pub(super) fn batches(&self, data: &Dataset, epoch: usize) -> Result<Vec<Vec<usize>>> {
-        data.batches(self.batch, self.seed.wrapping_add(epoch as u64 * 0x1_0000_0001))
+        data.batches(self.batch, self.seed_of_epoch(epoch))
     }
 
     pub(super) fn check(&self) -> Result<()> {
@@ -128,6 +128,11 @@ impl Train {
             }
         }
         Ok(())
+    }
+
+    /// The seed of an epoch's order.
+    pub(super) fn seed_of_epoch(&self, epoch: usize) -> u64 {
+        self.seed.wrapping_add(epoch as u64 * 0x1_0000_0001)
     }
 
     /// The seed of a step's draws.
