@@ -259,7 +259,12 @@ impl Panel {
     /// ```
     pub fn heat_named(self, label: &str, rows: &[&str], columns: &[&str], values: &[f64]) -> Self {
         let names = [rows, columns].map(|names| names.iter().map(|n| n.to_string()).collect());
-        self.layer(Layer::Heat { label: label.into(), columns: columns.len(), values: values.to_vec(), names })
+        self.layer(Layer::Heat {
+            label: label.into(),
+            columns: columns.len(),
+            values: values.to_vec(),
+            names,
+        })
     }
 
     /// Adds a layer.

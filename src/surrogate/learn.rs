@@ -209,9 +209,7 @@ pub fn learn_watched(
 ) -> Result<Learned> {
     let network = Network::new(options.input.width(), options.hidden, options.seed)?;
     let network = network.with_output_bias(options.output_bias)?;
-    let draw = |count, draw| {
-        options.batch(&sampler.draw(metric, count, options.seed_of(draw))?)
-    };
+    let draw = |count, draw| options.batch(&sampler.draw(metric, count, options.seed_of(draw))?);
     let watch_network = |step, network: &Network| {
         watch(step, &Surrogate::new(network.clone(), options.input, metric.name())?)
     };

@@ -147,10 +147,14 @@ fn png_has_size_and_ink() {
 
 #[test]
 fn named_heat_map_writes_names_and_values() {
-    let panel = Panel::new("P").heat_named("gain", &["from a", "from b"], &["to c", "to d"], &[-0.5, 1.25, 2.0, 0.0]);
+    let panel =
+        Panel::new("P").heat_named("gain", &["from a", "from b"], &["to c", "to d"], &[-0.5, 1.25, 2.0, 0.0]);
     let svg = Figure::new().panel(panel).svg().unwrap();
     for text in ["from a", "from b", "to c", "to d", "−0.5", "1.25", ">2<", ">0<"] {
-        assert!(svg.contains(text) || svg.contains(&text.replace('>', ">\n").replace('<', "\n<")), "{text}: {svg}");
+        assert!(
+            svg.contains(text) || svg.contains(&text.replace('>', ">\n").replace('<', "\n<")),
+            "{text}: {svg}"
+        );
     }
 }
 

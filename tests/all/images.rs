@@ -145,7 +145,9 @@ fn images_are_judged_by_each_metric_and_every_loss() {
     assert_eq!((of("accuracy"), of("top-5 accuracy")), (all.to_vec(), all.to_vec()));
     assert_eq!((of("macro-F1"), of("balanced accuracy")), (few.to_vec(), few.to_vec()));
     assert!(results.runs.iter().all(|run| (0.0..=1.0).contains(&run.value)));
-    for (one, five) in results.runs.iter().zip(&results.runs[1..]).filter(|pair| pair.1.metric.starts_with("top")) {
+    for (one, five) in
+        results.runs.iter().zip(&results.runs[1..]).filter(|pair| pair.1.metric.starts_with("top"))
+    {
         assert!(one.value <= five.value, "{one:?} {five:?}");
     }
     assert_eq!(results.runs[0].setting, "digits, mlp-16, noise 40 %");

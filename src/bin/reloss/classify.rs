@@ -115,8 +115,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         _ => arguments.images(&path)?,
     };
     let title = "test metric, mean ± sd over seeds; paired differences";
-    let table =
-        reloss::display::Table::new(results.summary("cross_entropy")?, title).best("mean ± sd, %", Best::Highest);
+    let table = reloss::display::Table::new(results.summary("cross_entropy")?, title)
+        .best("mean ± sd, %", Best::Highest);
     write_atomic(&path.with_extension("html"), table.html()?.as_bytes())?;
     println!("{}", table.text()?);
     println!("figures, tables and results are in {}", out.display());

@@ -171,7 +171,8 @@ impl Images {
                 sets.push((set, Arc::new(train), Arc::new(test), image));
             }
             let Some((_, train, test, image)) = sets.iter().find(|known| known.0 == set) else { continue };
-            for (&setting, &goal) in settings.iter().flat_map(|s| goals(s).iter().map(move |goal| (s, goal))) {
+            for (&setting, &goal) in settings.iter().flat_map(|s| goals(s).iter().map(move |goal| (s, goal)))
+            {
                 cases.push(ImageCase {
                     train: train.clone(),
                     test: test.clone(),
