@@ -1,4 +1,5 @@
-//! Data sets: rows of numbers with class labels, embedded or read from files; readers of the tasks' official formats.
+//! Data sets: rows of numbers with class labels, embedded or read from files; pictures with annotated joints; readers of
+//! the tasks' official formats.
 
 mod archive;
 mod cifar;
@@ -11,16 +12,21 @@ mod image;
 mod known;
 mod libsvm;
 mod numbers;
+mod pose;
 mod reading;
 mod split;
 mod text;
 
 pub use cifar::CifarLabels;
-pub use coco::{coco_annotations, coco_detections, Annotation, Detection};
+pub use coco::{coco_annotations, coco_detections, Annotation, Detection, COCO_SIGMAS};
 pub use download::{Checksum, Download};
 pub use image::{Augment, ImageShape};
 pub use known::{cache_folder, Known, CIFAR10_CONFUSIONS};
 pub use numbers::Numbers;
+pub use pose::{
+    heatmap_targets, partners_by_name, CocoPose, Crop, Instance, LeftOut, Picture, PoseAugment, PoseSet,
+    Skeleton, View,
+};
 pub use reading::{predicted_answers, questions, Answer, Question};
 pub(crate) use split::shuffled_batches;
 pub use split::{Scaler, Split, Splits};

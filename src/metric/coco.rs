@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
-use crate::data::{Annotation, Detection};
+use crate::data::{Annotation, Detection, COCO_SIGMAS};
 use crate::error::{Error, Result};
 
 /// The spread of each keypoint's annotations, in square roots of the area.
@@ -17,8 +17,7 @@ pub struct Oks {
 impl Default for Oks {
     /// The 17 keypoints of a person in COCO.
     fn default() -> Self {
-        let hundredths = [26, 25, 25, 35, 35, 79, 79, 72, 72, 62, 62, 107, 107, 87, 87, 89, 89];
-        Self { sigmas: hundredths.map(|h| f64::from(h) / 1000.0).to_vec() }
+        Self { sigmas: COCO_SIGMAS.to_vec() }
     }
 }
 
