@@ -1,5 +1,7 @@
 //! Heatmaps judged against keypoints.
 
+use std::borrow::Cow;
+
 use super::pose::{check, end_point_error, pck, pck_auc, Points};
 use super::{Decoding, Direction, Heatmaps, Metric, Oks};
 use crate::data::{Annotation, Detection};
@@ -109,18 +111,25 @@ impl Keypoints {
 /// See [`pck`].
 #[derive(Debug, Clone)]
 pub struct PckMetric {
-    name: String,
+    name: Cow<'static, str>,
     threshold: f64,
 }
 
 impl PckMetric {
+    /// At 5 % of the box.
+    pub const FINE: Self = Self { name: Cow::Borrowed("PCK@0.05"), threshold: 0.05 };
+    /// At 10 % of the box.
+    pub const MEDIUM: Self = Self { name: Cow::Borrowed("PCK@0.1"), threshold: 0.1 };
+    /// At 20 % of the box.
+    pub const COARSE: Self = Self { name: Cow::Borrowed("PCK@0.2"), threshold: 0.2 };
+
     /// PCK at this share of the box.
     ///
     /// # Errors
     /// [`Error::Parameter`] for a threshold that is not positive.
     pub fn new(threshold: f64) -> Result<Self> {
         check_positive("threshold", threshold)?;
-        Ok(Self { name: format!("PCK@{threshold}"), threshold })
+        Ok(Self { name: format!("PCK@{threshold}").into(), threshold })
     }
 
     /// The share of the box below which a distance is right.

@@ -3,6 +3,7 @@
 mod classify;
 mod comparisons;
 mod images;
+mod pose;
 mod runs;
 mod score;
 mod sort_numbers;
@@ -25,6 +26,8 @@ enum Command {
     Classify(Box<classify::Arguments>),
     /// Learn the losses that come with the library, on the embedded digits.
     Pretrain(images::Pretraining),
+    /// Keypoints: the squared error of heatmaps against losses learned for PCK, on generated figures or your own (5 seeds).
+    Pose(pose::Arguments),
     /// Two classes and five metrics: losses learned by rank, by value and in alternation (10 seeds).
     Toy(comparisons::Toys),
     /// Losses of twelve papers where they play: imbalanced classes, long tails, retrieval, new classes, sorting (5 seeds).
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Classify(arguments) => classify::run(&arguments),
         Command::Pretrain(arguments) => images::pretrained(&arguments),
+        Command::Pose(arguments) => pose::run(&arguments),
         Command::Toy(arguments) => comparisons::toys(&arguments),
         Command::Baselines(arguments) => comparisons::baselines(&arguments),
         Command::SortNumbers(arguments) => sort_numbers::run(&arguments),

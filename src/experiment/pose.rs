@@ -1,0 +1,188 @@
+//! Poses: the squared error of heatmaps against losses learned for PCK.
+
+use std::sync::Arc;
+
+use super::{Candidate, Case, Comparison};
+use crate::data::{PoseAugment, PoseSet};
+use crate::error::{Error, Result};
+use crate::loss::HeatmapMse;
+use crate::metric::{EndPointError, OksAp, PckAuc, PckMetric};
+use crate::model::HeatmapNet;
+use crate::sampler::{PoseSampler, PoseSource};
+use crate::surrogate::{learn_pose, Learn, Learned, Penalty, PoseForm, PoseSurrogate};
+use crate::task::{MetricOf, PoseEstimation, Task, Train};
+
+/// Figures of one kind, cut out to one size, and the network that finds their joints.
+#[derive(Debug, Clone)]
+pub struct PoseCase {
+    /// What is trained on, a fifth of it to validate; one copy serves many cases.
+    pub train: Arc<PoseSet>,
+    /// What is tested on.
+    pub test: Arc<PoseSet>,
+    /// Height and width of the crops.
+    pub size: [usize; 2],
+    /// The network.
+    pub network: HeatmapNet,
+    /// PCK at the threshold that losses are learned for.
+    pub metric: PckMetric,
+    /// The losses compared with the squared error.
+    pub losses: PoseLosses,
+}
+
+/// What is compared with the squared error.
+#[derive(Debug, Clone)]
+pub enum PoseLosses {
+    /// Losses learned on the case's own training part: the released form, a free one, and the released form taking over
+    /// from the squared error.
+    Own,
+    /// Losses learned elsewhere, by name.
+    Learned(Vec<(String, PoseSurrogate)>),
+}
+
+/// The share of the pictures that validates.
+const VALIDATION: f64 = 0.2;
+/// The learning rate of the model whose predictions are stored.
+const STORED_RATE: f64 = 5e-3;
+/// The share of steps made with the squared error where a learned loss takes over from it.
+const WARM_UP: f64 = 0.5;
+
+impl PoseCase {
+    /// A case at PCK@0.1 with 64 × 64 crops and 16 × 16 heatmaps.
+    pub fn new(train: PoseSet, test: PoseSet) -> Self {
+        Self {
+            train: Arc::new(train),
+            test: Arc::new(test),
+            size: [64; 2],
+            network: HeatmapNet::default(),
+            metric: PckMetric::MEDIUM,
+            losses: PoseLosses::Own,
+        }
+    }
+
+    /// Generated figures: 240 to train on, 300 to test on.
+    ///
+    /// # Errors
+    /// As [`PoseSet::figures`].
+    pub fn figures() -> Result<Self> {
+        Ok(Self::new(PoseSet::figures(240, 64, 0)?, PoseSet::figures(300, 64, 1)?))
+    }
+
+    /// The budget all share: 30 epochs of batches of 16, three learning rates on one other seed; the rate rises for a tenth of
+    /// the steps.
+    pub fn comparison(seeds: Vec<u64>) -> Comparison {
+        Comparison {
+            seeds,
+            tuning_seeds: vec![100],
+            grid: vec![3e-3, 1e-2, 3e-2],
+            train: Train { epochs: 30, batch: 16, ramp: 0.1, ..Train::default() },
+        }
+    }
+
+    /// How losses are learned here: found on the validation parts of the generated figures, seeds 200 and 201.
+    pub fn options(form: PoseForm) -> Learn {
+        let weight = match form {
+            PoseForm::Weighted => 1.0,
+            PoseForm::Free => 0.1,
+        };
+        let penalty = Penalty { weight, ..Penalty::default() };
+        Learn { samples: 32, hidden: 8, penalty, ..Learn::default() }
+    }
+
+    /// Where losses are learned from: what the network predicts while it trains with the squared error, half of the samples,
+    /// and perturbed targets.
+    ///
+    /// # Errors
+    /// What training has to say.
+    pub fn sampler(&self, task: &PoseEstimation, train: &Train) -> Result<PoseSampler> {
+        let train = Train { learning_rate: STORED_RATE, ..train.clone() };
+        PoseSampler::new(PoseSource::Stored(task.store_predictions(&self.metric, &train)?, 0.5))
+    }
+
+    /// A loss of this form learned from a sampler.
+    ///
+    /// # Errors
+    /// As [`learn_pose`].
+    pub fn learn(&self, form: PoseForm, sampler: &PoseSampler, seed: u64) -> Result<Learned<PoseSurrogate>> {
+        learn_pose(form, &self.metric, sampler, &Learn { seed, ..Self::options(form) })
+    }
+
+    /// These cases, each with the losses learned on all of them in place of its own.
+    ///
+    /// A loss has the name of the set it was learned on.
+    ///
+    /// # Errors
+    /// What training and learning have to say.
+    pub fn transfers(cases: Vec<Self>, train: &Train) -> Result<Vec<Self>> {
+        let learned = |case: &Self| {
+            let sampler = case.sampler(&case.task(train.seed)?, train)?;
+            Ok((case.data(), case.learn(PoseForm::Weighted, &sampler, train.seed)?.loss))
+        };
+        let losses: Vec<(String, PoseSurrogate)> = cases.iter().map(learned).collect::<Result<_>>()?;
+        let with = |case| Self { losses: PoseLosses::Learned(losses.clone()), ..case };
+        Ok(cases.into_iter().map(with).collect())
+    }
+}
+
+/// A learned loss that takes over from the squared error when half of the steps are made.
+fn after_squared_error(name: &str, loss: PoseSurrogate) -> Candidate<PoseEstimation> {
+    Candidate::procedure(name, move |task: &PoseEstimation, metric, options| {
+        task.train(&loss, metric, &Train { warm_up: WARM_UP, ..options.clone() })
+    })
+}
+
+impl Case for PoseCase {
+    type Task = PoseEstimation;
+
+    fn data(&self) -> String {
+        self.train.name().to_string()
+    }
+
+    fn setting(&self) -> String {
+        format!("{}, {} x {}", self.data(), self.size[0], self.size[1])
+    }
+
+    fn metric(&self) -> Arc<MetricOf<PoseEstimation>> {
+        Arc::new(self.metric.clone())
+    }
+
+    fn beside(&self) -> Vec<Arc<MetricOf<PoseEstimation>>> {
+        let mut metrics: Vec<Arc<MetricOf<PoseEstimation>>> = Vec::new();
+        for other in [PckMetric::FINE, PckMetric::MEDIUM, PckMetric::COARSE] {
+            if other.threshold() != self.metric.threshold() {
+                metrics.push(Arc::new(other));
+            }
+        }
+        metrics.push(Arc::new(PckAuc));
+        metrics.push(Arc::new(EndPointError));
+        metrics.push(Arc::new(OksAp::new(self.train.skeleton().sigmas())));
+        metrics
+    }
+
+    fn task(&self, seed: u64) -> Result<PoseEstimation> {
+        let [train, validation] = self.train.split(VALIDATION, seed)?;
+        let parts = [train, validation, self.test.as_ref().clone()];
+        let mut task = PoseEstimation::new(parts, self.size, self.network.clone())?;
+        task.augment = Some(PoseAugment::default());
+        Ok(task)
+    }
+
+    fn candidates(&self, task: &PoseEstimation, train: &Train) -> Result<Vec<Candidate<PoseEstimation>>> {
+        let mut candidates = vec![Candidate::fixed(HeatmapMse)];
+        match &self.losses {
+            PoseLosses::Learned(losses) => {
+                for (name, loss) in losses {
+                    candidates.push(Candidate::named(name, loss.clone()));
+                }
+            }
+            PoseLosses::Own => {
+                let sampler = self.sampler(task, train)?;
+                let learned = |form| Ok::<_, Error>(self.learn(form, &sampler, train.seed)?.loss);
+                let weighted = learned(PoseForm::Weighted)?;
+                candidates.push(Candidate::fixed(weighted.clone()));
+                candidates.push(Candidate::fixed(learned(PoseForm::Free)?));
+                candidates.push(after_squared_error("reloss_after_squared_error", weighted));
+            }
+        }
+        Ok(candidates)
+    }
+}
