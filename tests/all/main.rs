@@ -16,6 +16,7 @@ mod methods;
 mod metric;
 mod metric_table;
 mod ops;
+mod pose_data;
 mod soft_sort;
 mod sort;
 mod sorting_task;
