@@ -372,6 +372,8 @@ fn bad_views_are_refused() {
         View { width: usize::MAX, ..plain },
         View { scale: 0.0, ..plain },
         View { scale: f64::NAN, ..plain },
+        View { scale: 1e-300, ..plain },
+        View { scale: 1e9, ..plain },
     ] {
         assert!(matches!(set.crop(0, &view), Err(Error::Parameter { .. })), "{view:?}");
     }
@@ -480,6 +482,7 @@ fn bad_targets_are_refused() {
     assert!(matches!(make(&[[0.0; 2]], &[], [1, 1], [1, 1], 1.0), Err(Error::Shape { .. })));
     assert!(matches!(make(&[[0.0; 2]], &[true], [0, 1], [1, 1], 1.0), Err(Error::Shape { .. })));
     assert!(matches!(make(&[[0.0; 2]], &[true], [1, 1], [1, 0], 1.0), Err(Error::Shape { .. })));
+    assert!(matches!(make(&[[0.0; 2]], &[true], [1, 1], [1, usize::MAX], 1.0), Err(Error::Shape { .. })));
     assert!(matches!(make(&[[0.0; 2]], &[true], [1, 1], [1, 1], 0.0), Err(Error::Parameter { .. })));
     let nan = [[f64::NAN, 0.0]];
     assert!(matches!(make(&nan, &[true], [1, 1], [1, 1], 1.0), Err(Error::NotFinite { .. })));
@@ -544,7 +547,7 @@ fn figures_do_not_depend_on_threads_or_count() {
     assert_eq!(one.install(|| PoseSet::figures(12, 48, 9)).unwrap(), set);
     assert_eq!(PoseSet::figures(20, 48, 9).unwrap().pictures()[..12], set.pictures()[..]);
     assert_ne!(PoseSet::figures(12, 48, 10).unwrap().pictures()[0], set.pictures()[0]);
-    for (count, side) in [(0, 64), (1, 31), (1, 1 << 20)] {
+    for (count, side) in [(0, 64), (1, 31), (1, 1 << 20), (usize::MAX, 64), (1, 0)] {
         assert!(matches!(PoseSet::figures(count, side, 0), Err(Error::Parameter { .. })));
     }
 }

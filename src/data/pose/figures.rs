@@ -59,6 +59,8 @@ const FORESHORTENED: f64 = 0.7;
 /// The smallest side of a picture on which limbs are still told apart.
 const SMALLEST: usize = 32;
 const LARGEST: usize = 2048;
+/// More pixels than a machine's memory has room for are a slip.
+const MOST: usize = 1 << 30;
 
 impl PoseSet {
     /// Generated grey pictures of `side` × `side` pixels, each with one figure of 14 joints in front of clutter.
@@ -70,7 +72,7 @@ impl PoseSet {
     /// pictures on any number of threads, and more pictures begin with the same ones.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for no pictures or a side outside 32 to 2048.
+    /// [`Error::Parameter`] for no pictures, a side outside 32 to 2048 or more than 2³⁰ pixels.
     ///
     /// # Example
     /// ```
@@ -81,9 +83,10 @@ impl PoseSet {
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn figures(count: usize, side: usize, seed: u64) -> Result<Self> {
-        if count == 0 || !(SMALLEST..=LARGEST).contains(&side) {
-            let reason =
-                format!("{count} pictures of side {side}: one or more, from {SMALLEST} to {LARGEST}");
+        let fits = (SMALLEST..=LARGEST).contains(&side) && count <= MOST / (side * side);
+        if count == 0 || !fits {
+            let sides = format!("a side from {SMALLEST} to {LARGEST}");
+            let reason = format!("{count} of side {side}: one or more, {sides} and 2^30 pixels at most");
             return Err(Error::parameter("figures", reason));
         }
         let joints = JOINTS.map(String::from);
