@@ -62,6 +62,13 @@ pub enum Layer {
         /// Its height.
         y: f64,
     },
+    /// A grey picture, first row at the top.
+    Picture {
+        /// Number of columns.
+        columns: usize,
+        /// Row after row, from 0 (black) to 1 (white).
+        values: Vec<f64>,
+    },
     /// A matrix as shades, first row at the top.
     Heat {
         /// Name beside the colour scale.
@@ -86,6 +93,7 @@ impl Layer {
             | Self::Histogram { label, .. }
             | Self::Level { label, .. }
             | Self::Heat { label, .. } => label,
+            Self::Picture { .. } => "",
         }
     }
 }
@@ -100,6 +108,7 @@ impl fmt::Debug for Layer {
             Self::Histogram { values, .. } => ("Histogram", values.len()),
             Self::Level { .. } => ("Level", 1),
             Self::Heat { values, .. } => ("Heat", values.len()),
+            Self::Picture { values, .. } => ("Picture", values.len()),
         };
         write!(f, "{kind}({:?}, {count})", self.label())
     }
@@ -238,6 +247,12 @@ impl Panel {
     /// Adds a horizontal reference line (chance, a baseline) at `y`.
     pub fn level(self, label: &str, y: f64) -> Self {
         self.layer(Layer::Level { label: label.into(), y })
+    }
+
+    /// Adds a grey picture: `values` from 0 (black) to 1 (white), row after row, `columns` in each, first row at the top; what
+    /// lies outside is cut off. Further layers are drawn over it, in its pixels from 0.
+    pub fn picture(self, columns: usize, values: &[f64]) -> Self {
+        self.layer(Layer::Picture { columns, values: values.to_vec() })
     }
 
     /// Adds a matrix as shades: `values` row after row, `columns` in each, first row at the top.

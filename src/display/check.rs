@@ -67,6 +67,20 @@ impl Place<'_> {
         Err(self.refuse(format!("expected {wanted} values of {name}, got {got}")))
     }
 
+    /// Refuses what is no matrix, or too large a one.
+    fn cells(&self, columns: usize, values: &[f64], scales: (Scale, Scale)) -> Result<()> {
+        if columns == 0 || values.is_empty() || values.len() % columns != 0 {
+            return Err(self.refuse(format!("{} values in rows of {columns}", values.len())));
+        }
+        if values.len() > MOST_CELLS {
+            return Err(self.refuse(format!("{} cells, more than {MOST_CELLS}", values.len())));
+        }
+        if scales.0 == Scale::Log || scales.1 == Scale::Log {
+            return Err(self.refuse("a heat map or picture needs linear axes"));
+        }
+        self.values("value", values.iter().copied(), Scale::Linear)
+    }
+
     fn values(&self, name: &str, values: impl Iterator<Item = f64>, scale: Scale) -> Result<()> {
         for (index, value) in values.enumerate() {
             if !value.is_finite() {
@@ -180,17 +194,12 @@ pub(super) fn check(panel: &Panel) -> Result<Checked<'_>> {
                 place.values("y", std::iter::once(*y), log_y)?;
                 ys.add(*y);
             }
+            Layer::Picture { columns, values } => {
+                place.cells(*columns, values, (log_x, log_y))?;
+                heat = Some((*columns, values.len() / columns));
+            }
             Layer::Heat { columns, values, names, .. } => {
-                if *columns == 0 || values.is_empty() || values.len() % columns != 0 {
-                    return Err(place.refuse(format!("{} values in rows of {columns}", values.len())));
-                }
-                if values.len() > MOST_CELLS {
-                    return Err(place.refuse(format!("{} cells, more than {MOST_CELLS}", values.len())));
-                }
-                if log_x == Scale::Log || log_y == Scale::Log {
-                    return Err(place.refuse("a heat map needs linear axes"));
-                }
-                place.values("value", values.iter().copied(), Scale::Linear)?;
+                place.cells(*columns, values, (log_x, log_y))?;
                 let rows = values.len() / columns;
                 if names.iter().any(|names| !names.is_empty()) {
                     place.length("row names", names[0].len(), rows)?;
@@ -202,7 +211,7 @@ pub(super) fn check(panel: &Panel) -> Result<Checked<'_>> {
             }
         }
         let style = match layer {
-            Layer::Level { .. } | Layer::Heat { .. } => 0,
+            Layer::Level { .. } | Layer::Heat { .. } | Layer::Picture { .. } => 0,
             _ => labels.iter().position(|l| *l == layer.label()).unwrap_or_else(|| {
                 labels.push(layer.label());
                 labels.len() - 1

@@ -52,8 +52,13 @@ pub(super) fn draw<DB: DrawingBackend>(canvas: &Canvas<DB>, checked: &Checked, p
     let layers = || checked.panel.layers.iter().zip(&checked.style);
     for (layer, &style) in layers() {
         match layer {
+            Layer::Picture { columns, values } => {
+                cells(canvas, checked, plot, *columns, values, grey)?;
+            }
             Layer::Heat { columns, values, names, .. } => {
-                heat(canvas, checked, plot, *columns, values)?;
+                let (low, high) = extent(values);
+                let tone = |v: f64| shade(if high > low { (v - low) / (high - low) } else { 0.5 });
+                cells(canvas, checked, plot, *columns, values, tone)?;
                 if !names[0].is_empty() {
                     written(canvas, checked, plot, *columns, values)?;
                 }
@@ -266,21 +271,26 @@ fn shade(share: f64) -> RGBColor {
     RGBColor(mix(a.0, b.0), mix(a.1, b.1), mix(a.2, b.2))
 }
 
-fn heat<DB: DrawingBackend>(
+fn grey(value: f64) -> RGBColor {
+    let level = (255.0 * value.clamp(0.0, 1.0)).round() as u8;
+    RGBColor(level, level, level)
+}
+
+/// The cells of a matrix, each in the tone of its value.
+fn cells<DB: DrawingBackend>(
     canvas: &Canvas<DB>,
     checked: &Checked,
     plot: &Rect,
     columns: usize,
     values: &[f64],
+    tone: impl Fn(f64) -> RGBColor,
 ) -> Result<()> {
-    let (low, high) = extent(values);
     // Whole pixels: no seams between cells.
     let x = |edge: f64| across(&checked.x, plot, edge).clamp(plot.left, plot.right).round();
     let y = |edge: f64| upward(&checked.y, plot, edge).clamp(plot.top, plot.bottom).round();
     for (row, cells) in values.chunks(columns).enumerate() {
         let (a, b) = (y(row as f64 - 0.5), y(row as f64 + 0.5));
-        let shades: Vec<RGBColor> =
-            cells.iter().map(|&v| shade(if high > low { (v - low) / (high - low) } else { 0.5 })).collect();
+        let shades: Vec<RGBColor> = cells.iter().map(|&v| tone(v)).collect();
         let mut column = 0;
         for run in shades.chunk_by(|a, b| a == b) {
             let (left, right) = (x(column as f64 - 0.5), x((column + run.len()) as f64 - 0.5));
@@ -347,6 +357,8 @@ pub(super) fn sample<DB: DrawingBackend>(
                 let levels = before.filter(|l| matches!(l, Layer::Level { .. })).count();
                 dashed(canvas, &ends, LEVEL, 1.4, LEVEL_DASHES[levels % LEVEL_DASHES.len()])?;
             }
+            // Without a name, never in a legend.
+            Layer::Picture { .. } => {}
             Layer::Heat { .. } => {
                 let steps = 35;
                 for step in 0..steps {

@@ -25,6 +25,8 @@ pub struct PoseCase {
     pub network: HeatmapNet,
     /// PCK at the threshold that losses are learned for.
     pub metric: PckMetric,
+    /// Steps in which they are learned.
+    pub steps: usize,
     /// The losses compared with the squared error.
     pub losses: PoseLosses,
 }
@@ -32,7 +34,7 @@ pub struct PoseCase {
 /// What is compared with the squared error.
 #[derive(Debug, Clone)]
 pub enum PoseLosses {
-    /// Losses learned on the case's own training part: the released form, a free one, and the released form taking over
+    /// Losses learned on the case's own training part: the released form, a saturating one, and the released form taking over
     /// from the squared error.
     Own,
     /// Losses learned elsewhere, by name.
@@ -55,6 +57,7 @@ impl PoseCase {
             size: [64; 2],
             network: HeatmapNet::default(),
             metric: PckMetric::MEDIUM,
+            steps: Learn::default().steps,
             losses: PoseLosses::Own,
         }
     }
@@ -82,7 +85,7 @@ impl PoseCase {
     pub fn options(form: PoseForm) -> Learn {
         let weight = match form {
             PoseForm::Weighted => 1.0,
-            PoseForm::Free => 0.1,
+            PoseForm::Saturating => 0.1,
         };
         let penalty = Penalty { weight, ..Penalty::default() };
         Learn { samples: 32, hidden: 8, penalty, ..Learn::default() }
@@ -103,7 +106,7 @@ impl PoseCase {
     /// # Errors
     /// As [`learn_pose`].
     pub fn learn(&self, form: PoseForm, sampler: &PoseSampler, seed: u64) -> Result<Learned<PoseSurrogate>> {
-        learn_pose(form, &self.metric, sampler, &Learn { seed, ..Self::options(form) })
+        learn_pose(form, &self.metric, sampler, &Learn { seed, steps: self.steps, ..Self::options(form) })
     }
 
     /// These cases, each with the losses learned on all of them in place of its own.
@@ -115,7 +118,7 @@ impl PoseCase {
     pub fn transfers(cases: Vec<Self>, train: &Train) -> Result<Vec<Self>> {
         let learned = |case: &Self| {
             let sampler = case.sampler(&case.task(train.seed)?, train)?;
-            Ok((case.data(), case.learn(PoseForm::Weighted, &sampler, train.seed)?.loss))
+            Ok((case.data(), case.learn(PoseForm::Saturating, &sampler, train.seed)?.loss))
         };
         let losses: Vec<(String, PoseSurrogate)> = cases.iter().map(learned).collect::<Result<_>>()?;
         let with = |case| Self { losses: PoseLosses::Learned(losses.clone()), ..case };
@@ -162,7 +165,10 @@ impl Case for PoseCase {
         let [train, validation] = self.train.split(VALIDATION, seed)?;
         let parts = [train, validation, self.test.as_ref().clone()];
         let mut task = PoseEstimation::new(parts, self.size, self.network.clone())?;
-        task.augment = Some(PoseAugment::default());
+        // Where left and right are not told apart by name, a mirror image would have them wrong.
+        let paired =
+            self.train.skeleton().partners().iter().enumerate().any(|(joint, &other)| joint != other);
+        task.augment = Some(PoseAugment { flip: paired, ..PoseAugment::default() });
         Ok(task)
     }
 
@@ -179,7 +185,7 @@ impl Case for PoseCase {
                 let learned = |form| Ok::<_, Error>(self.learn(form, &sampler, train.seed)?.loss);
                 let weighted = learned(PoseForm::Weighted)?;
                 candidates.push(Candidate::fixed(weighted.clone()));
-                candidates.push(Candidate::fixed(learned(PoseForm::Free)?));
+                candidates.push(Candidate::fixed(learned(PoseForm::Saturating)?));
                 candidates.push(after_squared_error("reloss_after_squared_error", weighted));
             }
         }

@@ -152,7 +152,13 @@ impl PoseEstimation {
     fn targets<'a>(&self, crops: impl Iterator<Item = &'a Crop>) -> Result<(Vec<f32>, Vec<bool>)> {
         let (mut values, mut visible) = (Vec::new(), Vec::new());
         for crop in crops {
-            values.extend(heatmap_targets(&crop.keypoints, &crop.visible, self.size, self.heatmap, self.sigma)?);
+            values.extend(heatmap_targets(
+                &crop.keypoints,
+                &crop.visible,
+                self.size,
+                self.heatmap,
+                self.sigma,
+            )?);
             visible.extend_from_slice(&crop.visible);
         }
         Ok((values, visible))

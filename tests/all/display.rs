@@ -146,6 +146,18 @@ fn png_has_size_and_ink() {
 }
 
 #[test]
+fn pictures_are_grey_with_layers_over_them() {
+    let panel = Panel::new("P").picture(2, &[0.0, 1.0, 2.0, 0.5]).points("joint", &[(0.0, 1.0)]);
+    let svg = Figure::new().panel(panel).svg().unwrap();
+    for colour in ["#000000", "#FFFFFF", "#808080"] {
+        assert!(svg.to_uppercase().contains(&colour.to_uppercase()), "{colour}");
+    }
+    assert!(svg.contains("joint"));
+    let ragged = Figure::new().panel(Panel::new("P").picture(2, &[0.0; 3])).svg();
+    assert!(ragged.unwrap_err().to_string().contains("3 values in rows of 2"));
+}
+
+#[test]
 fn named_heat_map_writes_names_and_values() {
     let panel =
         Panel::new("P").heat_named("gain", &["from a", "from b"], &["to c", "to d"], &[-0.5, 1.25, 2.0, 0.0]);

@@ -17,6 +17,8 @@ mod metric;
 mod metric_table;
 mod ops;
 mod pose;
+mod pose_data;
+mod pose_task;
 mod soft_sort;
 mod sort;
 mod sorting_task;

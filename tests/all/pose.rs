@@ -14,7 +14,7 @@ use reloss::{Error, Tape};
 
 use crate::support::{assert_close, wide};
 
-const FORMS: [PoseForm; 2] = [PoseForm::Weighted, PoseForm::Free];
+const FORMS: [PoseForm; 2] = [PoseForm::Weighted, PoseForm::Saturating];
 
 fn pck() -> PckMetric {
     PckMetric::new(0.2).unwrap()
@@ -117,7 +117,11 @@ fn the_objective_with_its_penalty_has_the_gradient_that_differences_give() {
         let gradients = total(&network).backward();
         for (p, parameter) in network.parameters().iter().enumerate() {
             let gradient = host(&gradients.get(parameter.value()));
-            for (place, &gradient) in gradient.iter().enumerate().step_by(7) {
+            let weights = host(parameter.value());
+            // An absolute value has no derivative at 0.
+            let smooth = |place: &usize| form == PoseForm::Weighted || weights[*place].abs() > 0.02;
+            for place in (0..gradient.len()).step_by(7).filter(smooth) {
+                let gradient = gradient[place];
                 let at = |by: f32| {
                     let members = network.parameters().iter().enumerate().map(|(i, q)| {
                         let mut values = host(q.value());

@@ -119,9 +119,8 @@ const FULL: &[(Set, Network, &[Setting])] = &[
     (Set::Mnist, Network::Mlp, WRONG),
     (Set::FashionMnist, Network::Mlp, WRONG),
     (Set::Digits, Network::Resnet20, WRONG),
-    (Set::Digits, Network::MobilenetV2, WRONG),
+    (Set::Digits, Network::MobilenetV2, CLEAN),
     (Set::Cifar10, Network::Small, WRONG),
-    (Set::Cifar10, Network::Resnet20, CLEAN),
 ];
 
 /// Where losses are learned and used in the table of transfers.

@@ -98,9 +98,8 @@ impl Arguments {
 
     /// The command that makes these results, but for where the sets' folders lie.
     fn command(&self) -> String {
-        let name = |folder: &PathBuf| {
-            format!(" --set {}", folder.file_name().unwrap_or_default().to_string_lossy())
-        };
+        let name =
+            |folder: &PathBuf| format!(" --set {}", folder.file_name().unwrap_or_default().to_string_lossy());
         let sets: String = self.set.iter().map(name).collect();
         let flag = |set: bool, name: &str| if set { format!(" --{name}") } else { String::new() };
         let category = self.category.as_ref().map_or(String::new(), |c| format!(" --category '{c}'"));
@@ -130,8 +129,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let done = arguments.runs.done(&path)?;
     let results = comparison.run("pose", &cases, done, Some(&path), &arguments.command())?;
     let title = "test metric, mean ± sd over seeds; paired differences (positive: better)";
-    let table =
-        Table::new(results.summary("mean_squared_error")?, title).best("mean ± sd, %", Best::Highest).rows(200);
+    let table = Table::new(results.summary("mean_squared_error")?, title)
+        .best("mean ± sd, %", Best::Highest)
+        .rows(200);
     write_atomic(&path.with_extension("html"), table.html()?.as_bytes())?;
     println!("{}", table.text()?);
     println!("the results are in {}", path.display());

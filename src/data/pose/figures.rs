@@ -51,14 +51,16 @@ const LIMBS: [[usize; 2]; 14] = [
 /// leg's that is left when it points at or away from the camera.
 const TRUNK: f64 = 0.3;
 const HEAD: f64 = 0.13;
-const SHOULDERS: f64 = 0.12;
-const HIPS: f64 = 0.075;
+const SHOULDERS: f64 = 0.125;
+const HIPS: f64 = 0.08;
 const ARMS: [f64; 2] = [0.18, 0.17];
 const LEGS: [f64; 2] = [0.24, 0.23];
 const FORESHORTENED: f64 = 0.7;
 /// The smallest side of a picture on which limbs are still told apart.
 const SMALLEST: usize = 32;
 const LARGEST: usize = 2048;
+/// More pixels than a machine's memory has room for are a slip.
+const MOST: usize = 1 << 30;
 
 impl PoseSet {
     /// Generated grey pictures of `side` × `side` pixels, each with one figure of 14 joints in front of clutter.
@@ -70,7 +72,7 @@ impl PoseSet {
     /// pictures on any number of threads, and more pictures begin with the same ones.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for no pictures or a side outside 32 to 2048.
+    /// [`Error::Parameter`] for no pictures, a side outside 32 to 2048 or more than 2³⁰ pixels.
     ///
     /// # Example
     /// ```
@@ -81,9 +83,10 @@ impl PoseSet {
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn figures(count: usize, side: usize, seed: u64) -> Result<Self> {
-        if count == 0 || !(SMALLEST..=LARGEST).contains(&side) {
-            let reason =
-                format!("{count} pictures of side {side}: one or more, from {SMALLEST} to {LARGEST}");
+        let fits = (SMALLEST..=LARGEST).contains(&side) && count <= MOST / (side * side);
+        if count == 0 || !fits {
+            let sides = format!("a side from {SMALLEST} to {LARGEST}");
+            let reason = format!("{count} of side {side}: one or more, {sides} and 2^30 pixels at most");
             return Err(Error::parameter("figures", reason));
         }
         let joints = JOINTS.map(String::from);
@@ -139,7 +142,7 @@ fn point(rng: &mut ChaCha8Rng, side: f64) -> [f64; 2] {
 fn background(rng: &mut ChaCha8Rng, side: usize) -> Canvas {
     let size = side as f64;
     let (from, to, angle) =
-        (rng.gen_range(0.25..0.75), rng.gen_range(0.25..0.75), rng.gen_range(0.0..2.0 * PI));
+        (rng.gen_range(0.32..0.66), rng.gen_range(0.32..0.66), rng.gen_range(0.0..2.0 * PI));
     let (sin, cos) = f64::sin_cos(angle);
     let mut canvas = Canvas::new(side, |[x, y]| {
         from + (to - from) * (0.5 + (cos * (x / size - 0.5) + sin * (y / size - 0.5)) / 1.5)
@@ -172,7 +175,7 @@ fn hide_a_part(canvas: &mut Canvas, figure: &Figure, rng: &mut ChaCha8Rng) {
     let [from, to] = LIMBS[rng.gen_range(0..LIMBS.len())].map(|joint| figure.joints[joint]);
     let share = rng.gen::<f64>();
     let centre = [0, 1].map(|i| from[i] + share * (to[i] - from[i]));
-    let half = [(); 2].map(|()| figure.height * rng.gen_range(0.05..0.15));
+    let half = [(); 2].map(|()| figure.height * rng.gen_range(0.05..0.13));
     let angle = rng.gen_range(0.0..PI);
     canvas.fill(Shape::Rectangle { centre, half, angle }, rng.gen_range(0.1..0.9));
 }
@@ -192,7 +195,7 @@ impl Figure {
     fn draw_one(rng: &mut ChaCha8Rng, side: f64) -> Self {
         let joints = pose(rng);
         // On small pictures limbs are thicker: about two pixels at least.
-        let radius = rng.gen_range(0.022..0.042_f64).max(1.6 / side);
+        let radius = rng.gen_range(0.018..0.034_f64).max(1.6 / side);
         let head = rng.gen_range(0.055..0.075);
         let unit = Self { joints, height: 1.0, radius, head };
         let [left, top, width, height] = unit.bbox();
@@ -218,7 +221,10 @@ impl Figure {
 
     /// Draws trunk, then legs and arms, those of a random side last.
     fn paint(&self, canvas: &mut Canvas, rng: &mut ChaCha8Rng) {
-        let greys = [rng.gen_range(0.42..0.58), rng.gen_range(0.72..1.0), rng.gen_range(0.0..0.28)];
+        let mean = canvas.pixels.iter().sum::<f64>() / canvas.pixels.len() as f64;
+        // Head and trunk stand out from most of the background too.
+        let middle = if mean > 0.5 { 0.26..0.34 } else { 0.66..0.74 };
+        let greys = [rng.gen_range(middle), rng.gen_range(0.8..1.0), rng.gen_range(0.0..0.2)];
         let mut order: Vec<[usize; 2]> = LIMBS.to_vec();
         if rng.gen() {
             order[6..].chunks_exact_mut(4).for_each(|pair| pair.rotate_left(2));
@@ -251,7 +257,7 @@ fn pose(rng: &mut ChaCha8Rng) -> [[f64; 2]; 14] {
     // Seen from the front, the figure's left is on the picture's right.
     let facing = if rng.gen() { 1.0 } else { -1.0 };
     // Turned about its own axis, the trunk gets narrower.
-    let breadth = rng.gen_range(0.55..1.0) * facing;
+    let breadth = rng.gen_range(0.65..1.0) * facing;
     let neck = reach([0.0; 2], TRUNK, PI + tilt);
     let mut joints = [[0.0; 2]; 14];
     joints[1] = neck;

@@ -16,6 +16,7 @@ pub use skeleton::{partners_by_name, Skeleton};
 pub use targets::heatmap_targets;
 pub use view::{Crop, View};
 
+use std::fmt;
 use std::sync::Arc;
 
 use rand::seq::SliceRandom;
@@ -53,13 +54,21 @@ pub struct LeftOut {
 }
 
 /// Pictures, and the figures of one skeleton in them.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct PoseSet {
     name: String,
     skeleton: Skeleton,
     pictures: Vec<Arc<Picture>>,
     instances: Vec<Instance>,
     left_out: LeftOut,
+}
+
+impl fmt::Debug for PoseSet {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let (instances, pictures) = (self.len(), self.pictures.len());
+        let shown = format!("{instances} instances in {pictures} pictures, {} joints", self.skeleton.len());
+        f.debug_tuple("PoseSet").field(&self.name).field(&format_args!("{shown}")).finish()
+    }
 }
 
 impl PoseSet {

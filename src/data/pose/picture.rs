@@ -1,5 +1,6 @@
 //! Pictures of any size, from PNG and JPEG files.
 
+use std::fmt;
 use std::io::Cursor;
 use std::path::Path;
 
@@ -10,10 +11,17 @@ use crate::error::{check_finite, Error, Result};
 use crate::files;
 
 /// A grey picture or one of red, green and blue: planes one after the other, each row-major, values in \[0, 1\].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Picture {
     pixels: Vec<f32>,
     shape: ImageShape,
+}
+
+impl fmt::Debug for Picture {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let ImageShape { channels, height, width } = self.shape;
+        write!(f, "Picture({channels} x {height} x {width})")
+    }
 }
 
 impl Picture {

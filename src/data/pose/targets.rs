@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::view::MOST;
 use crate::error::{check_finite, check_positive, Error, Result};
 
 /// Heatmaps of joints: a Gaussian of peak 1 around each, zeros for joints that are not visible.
@@ -13,7 +14,7 @@ use crate::error::{check_finite, check_positive, Error, Result};
 /// `crop` and `heatmap` are \[height, width\]; the result is (joints, height, width), row-major.
 ///
 /// # Errors
-/// [`Error::Shape`] for no joints, other flags than joints or a size of 0; [`Error::NotFinite`] for a visible joint that is;
+/// [`Error::Shape`] for no joints, other flags than joints or a size outside 1 to 8,192; [`Error::NotFinite`] for a visible joint that is;
 /// [`Error::Parameter`] for a sigma that is not positive and finite.
 ///
 /// # Example
@@ -42,8 +43,9 @@ pub fn heatmap_targets(
         let expected = format!("{} flags, one or more", keypoints.len());
         return Err(Error::shape(NAME, expected, visible.len()));
     }
-    if crop.contains(&0) || heatmap.contains(&0) {
-        return Err(Error::shape(NAME, "sizes of 1 or more", format!("{crop:?} and {heatmap:?}")));
+    if [crop, heatmap].as_flattened().iter().any(|size| !(1..=MOST).contains(size)) {
+        let expected = format!("sizes from 1 to {MOST}");
+        return Err(Error::shape(NAME, expected, format!("{crop:?} and {heatmap:?}")));
     }
     let counting: Vec<[f64; 2]> =
         keypoints.iter().zip(visible).map(|(point, &seen)| if seen { *point } else { [0.0; 2] }).collect();

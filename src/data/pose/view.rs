@@ -4,8 +4,10 @@ use super::PoseSet;
 use crate::data::ImageShape;
 use crate::error::{check_finite, check_positive, Error, Result};
 
-/// Pixels on a side of a crop at most: more is a slip.
-const MOST: usize = 1 << 13;
+/// Pixels on a side of a crop or heatmap at most: more is a slip.
+pub(super) const MOST: usize = 1 << 13;
+/// By how much a crop can be smaller or larger than its part of the picture: beyond, numbers lose their digits.
+const MOST_ZOOM: f64 = 1e6;
 
 /// How a figure is seen; [`View::new`] is the plain view.
 ///
@@ -150,8 +152,9 @@ impl PoseSet {
     /// Each pixel of the crop takes one point of the picture: a figure much larger than its crop is not smoothed first.
     ///
     /// # Errors
-    /// [`Error::Shape`] for an instance that is not there, [`Error::Parameter`] for a view without pixels or a scale that
-    /// is not positive and finite, [`Error::NotFinite`] for a rotation or shift that is not.
+    /// [`Error::Shape`] for an instance that is not there; [`Error::Parameter`] for a view without pixels or of more than
+    /// 8,192 on a side, and for a scale that is not positive and finite or changes sizes by more than 10⁶;
+    /// [`Error::NotFinite`] for a rotation or shift that is not.
     ///
     /// # Example
     /// ```
@@ -174,6 +177,10 @@ impl PoseSet {
         };
         let picture = &self.pictures[figure.picture];
         let (per_pixel, map) = view.map(figure.bbox);
+        if !(1.0 / MOST_ZOOM..=MOST_ZOOM).contains(&per_pixel) {
+            let reason = format!("{} of this box makes {per_pixel} crop pixels of one", view.scale);
+            return Err(Error::parameter("scale", reason));
+        }
         let back = map.inverse();
         let shape = ImageShape { channels: picture.shape().channels, height: view.height, width: view.width };
         let mut pixels = Vec::with_capacity(shape.len());

@@ -162,7 +162,7 @@ impl Loss<HeatmapTargets> for PoseSurrogate {
     fn name(&self) -> String {
         match self.network.form() {
             PoseForm::Weighted => "reloss".to_string(),
-            PoseForm::Free => "reloss_free".to_string(),
+            PoseForm::Saturating => "reloss_saturating".to_string(),
         }
     }
 

@@ -16,16 +16,17 @@ use crate::{Dev, Matrix};
 pub enum PoseForm {
     /// mean(e) · sigmoid(Linear(ELU(Linear(e)))): a learned weight a joint on the squared error, as in the released code.
     Weighted,
-    /// |Linear(ELU(Linear(ELU(Linear(e)))))|: any function of the differences.
-    Free,
+    /// Σ |w| (1 − exp(−|W| e)): ever growing with every difference, so that nothing but the target is lowest, and
+    /// saturating, as metrics do for joints that are far off. Ours.
+    Saturating,
 }
 
 impl PoseForm {
-    /// The names of its linear layers, the first one first.
-    fn layers(self) -> &'static [&'static str] {
+    /// The names of its two layers.
+    fn layers(self) -> [&'static str; 2] {
         match self {
-            Self::Weighted => &["fcs.0", "fcs.2"],
-            Self::Free => &["free.0", "free.2", "free.4"],
+            Self::Weighted => ["fcs.0", "fcs.2"],
+            Self::Saturating => ["reach", "cost"],
         }
     }
 }
@@ -58,11 +59,12 @@ impl PoseNetwork {
             return Err(Error::parameter("hidden", "pixels and hidden width must be positive"));
         }
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let (mut members, names) = (Vec::new(), form.layers());
-        for (i, name) in names.iter().enumerate() {
-            let inputs = if i == 0 { pixels } else { hidden };
-            let outputs = if i + 1 == names.len() { 1 } else { hidden };
-            members.extend(linear_layer(name, inputs, outputs, &mut rng)?);
+        let mut members = Vec::new();
+        for (name, [inputs, outputs]) in form.layers().iter().zip([[pixels, hidden], [hidden, 1]]) {
+            let layer = linear_layer(name, inputs, outputs, &mut rng)?;
+            // Nothing costs nothing: what saturates has no biases.
+            let count = if form == PoseForm::Saturating { 1 } else { 2 };
+            members.extend(layer.into_iter().take(count));
         }
         Ok(Self { parameters: Parameters::new(members), form })
     }
@@ -76,10 +78,10 @@ impl PoseNetwork {
             let name = format!("{}.weight", form.layers()[0]);
             source.iter().find(|p| p.name() == name).map(|p| (form, p.shape().to_vec()))
         };
-        let found = first(PoseForm::Weighted).or_else(|| first(PoseForm::Free));
+        let found = first(PoseForm::Weighted).or_else(|| first(PoseForm::Saturating));
         let Some((form, &[hidden, pixels])) = found.as_ref().map(|(form, shape)| (*form, shape.as_slice()))
         else {
-            let expected = "a matrix fcs.0.weight or free.0.weight";
+            let expected = "a matrix fcs.0.weight or reach.weight";
             return Err(Error::shape("pose loss network", expected, format!("{found:?}")));
         };
         let mut network = Self::new(form, pixels, hidden, 0)?;
@@ -102,44 +104,64 @@ impl PoseNetwork {
         &self.parameters
     }
 
-    /// Weights and biases, layer by layer.
-    fn layers(&self) -> Vec<[&Parameter; 2]> {
-        let members: Vec<&Parameter> = self.parameters.iter().collect();
-        members.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect()
+    /// A parameter of the first (0) or the second layer.
+    fn member(&self, layer: usize, kind: &str) -> Result<&Parameter> {
+        let name = format!("{}.{kind}", self.form.layers()[layer]);
+        let found = self.parameters.iter().find(|p| p.name() == name);
+        found.ok_or_else(|| Error::shape("pose loss network", name, "none"))
+    }
+
+    /// One of its linear layers.
+    fn linear<T: Tape<f32, Dev>>(&self, layer: usize, x: Matrix<T>) -> Result<Matrix<T>> {
+        linear(x, self.member(layer, "weight")?, self.member(layer, "bias")?)
+    }
+
+    /// The absolute values of a layer's weights, (inputs, outputs).
+    fn positive<T: Tape<f32, Dev>>(&self, layer: usize) -> Result<Matrix<T>> {
+        Ok(self.member(layer, "weight")?.value().retaped::<T>().try_abs()?.try_permute()?)
     }
 
     /// What each joint costs: squared differences (joints, pixels) → (joints, 1).
     pub(super) fn joints<T: Tape<f32, Dev>>(&self, e: Matrix<T>) -> Result<Matrix<T>> {
         let (e, tape) = e.split_tape();
-        let mut x = e.clone().put_tape(tape);
-        for (i, [weight, bias]) in self.layers().into_iter().enumerate() {
-            x = linear(if i > 0 { elu(x)? } else { x }, weight, bias)?;
-        }
+        let x = e.clone().put_tape(tape);
         match self.form {
-            PoseForm::Free => Ok(x.try_abs()?),
             PoseForm::Weighted => {
-                let mean = pixel_mean(e.retaped::<T>())?;
-                Ok(x.try_sigmoid()?.try_mul(mean)?)
+                let weight = self.linear(1, elu(self.linear(0, x)?)?)?.try_sigmoid()?;
+                Ok(weight.try_mul(pixel_mean(e.retaped::<T>())?)?)
+            }
+            PoseForm::Saturating => {
+                let left = x.try_matmul(self.positive::<T>(0)?)?.try_negate()?.try_exp()?;
+                Ok(left.try_negate()?.try_add(1.0)?.try_matmul(self.positive::<T>(1)?)?)
             }
         }
     }
 
     /// As [`PoseNetwork::joints`], with the derivative along a direction of the differences.
     fn dual<T: Tape<f32, Dev>>(&self, e: &Matrix, direction: &Matrix, tape: T) -> Result<Dual<T>> {
-        let mut x = Dual { value: e.clone().put_tape(tape), tangent: direction.retaped::<T>() };
-        for (i, [weight, bias]) in self.layers().into_iter().enumerate() {
-            x = if i > 0 { x.elu()? } else { x }.linear(weight, bias)?;
-        }
+        let x = Dual { value: e.clone().put_tape(tape), tangent: direction.retaped::<T>() };
         match self.form {
-            // The sign does not matter to a norm.
-            PoseForm::Free => Ok(Dual { value: x.value.try_abs()?, tangent: x.tangent }),
             PoseForm::Weighted => {
-                let Dual { value, tangent } = sigmoid(x)?;
+                let layer = |i| Ok::<_, Error>((self.member(i, "weight")?, self.member(i, "bias")?));
+                let ((w1, b1), (w2, b2)) = (layer(0)?, layer(1)?);
+                let Dual { value, tangent } = sigmoid(x.linear(w1, b1)?.elu()?.linear(w2, b2)?)?;
                 let (mean, change) = (pixel_mean(e.clone())?, pixel_mean(direction.clone())?);
                 let (value, tape) = value.split_tape();
                 let along = value.retaped::<T>().try_mul(change)?;
                 let tangent = tangent.try_mul(mean.clone())?.try_add(along)?;
                 Ok(Dual { value: value.put_tape(tape).try_mul(mean)?, tangent })
+            }
+            PoseForm::Saturating => {
+                // d (1 − exp(−r)) = exp(−r) dr with r = |W| e.
+                let reach = x.value.try_matmul(self.positive::<T>(0)?)?.try_negate()?;
+                let change = x.tangent.try_matmul(self.positive::<T>(0)?)?;
+                let (reach, tape) = reach.split_tape();
+                let tangent = change.try_mul(reach.retaped::<T>().try_exp()?)?;
+                let risen = reach.put_tape(tape).try_exp()?.try_negate()?.try_add(1.0)?;
+                Ok(Dual {
+                    value: risen.try_matmul(self.positive::<T>(1)?)?,
+                    tangent: tangent.try_matmul(self.positive::<T>(1)?)?,
+                })
             }
         }
     }
@@ -204,9 +226,12 @@ impl LossNetwork for PoseNetwork {
         Self::from_parameters(values)
     }
 
-    /// With the last layer turned round: of a weighted form a weight w becomes 1 − w.
+    /// With the last layer turned round: a weight w becomes 1 − w. What saturates only ever grows.
     fn flipped(self) -> Result<Self> {
-        let last = self.form.layers().last().copied().unwrap_or_default();
+        if self.form == PoseForm::Saturating {
+            return Ok(self);
+        }
+        let [_, last] = self.form.layers();
         let turned = |p: &Parameter| match p.name().starts_with(last) {
             true => Parameter::new(p.name(), p.shape(), host(p.value()).iter().map(|w| -w).collect()),
             false => Ok(p.clone()),
