@@ -186,7 +186,10 @@ impl Figure {
     pub fn evcxr_display(&self) {
         match self.svg().and_then(|svg| Ok((svg, self.png()?))) {
             Ok((svg, png)) => {
-                evcxr_runtime::mime_type("image/svg+xml").text(svg);
+                // Pictures are thousands of marks: as pixels alone they keep a notebook small.
+                if svg.len() <= LARGEST_SVG {
+                    evcxr_runtime::mime_type("image/svg+xml").text(svg);
+                }
                 evcxr_runtime::mime_type("image/png").bytes(&png);
                 evcxr_runtime::mime_type("text/plain").text(format!("{self:?}"));
             }
@@ -200,6 +203,9 @@ impl Figure {
         format!("Chart: {}", titles.join("; "))
     }
 }
+
+/// Bytes of a vector image in a notebook at most.
+const LARGEST_SVG: usize = 400_000;
 
 /// Gives plotters' SVG its size in CSS pixels, a name, and texts without line breaks around them.
 fn finish_svg(drawn: &str, plan: &Plan, name: &str) -> String {

@@ -1,9 +1,10 @@
 //! Poses: the squared error of heatmaps against losses learned for PCK.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::{Candidate, Case, Comparison};
-use crate::data::{PoseAugment, PoseSet};
+use crate::data::{cache_folder, CocoPose, PoseAugment, PoseSet};
 use crate::error::{Error, Result};
 use crate::loss::HeatmapMse;
 use crate::metric::{EndPointError, OksAp, PckAuc, PckMetric};
@@ -41,6 +42,8 @@ pub enum PoseLosses {
     Learned(Vec<(String, PoseSurrogate)>),
 }
 
+/// Generated figures to train on.
+const FIGURES: usize = 240;
 /// The share of the pictures that validates.
 const VALIDATION: f64 = 0.2;
 /// The learning rate of the model whose predictions are stored.
@@ -67,7 +70,24 @@ impl PoseCase {
     /// # Errors
     /// As [`PoseSet::figures`].
     pub fn figures() -> Result<Self> {
-        Ok(Self::new(PoseSet::figures(240, 64, 0)?, PoseSet::figures(300, 64, 1)?))
+        Ok(Self::new(PoseSet::figures(FIGURES, 64, 0)?, PoseSet::figures(300, 64, 1)?))
+    }
+
+    /// The figures of a folder in COCO's form: `keypoints_train.json`, `keypoints_val.json` to test on, and `images`; a folder
+    /// that is not there is looked for in the [`cache_folder`] of data sets.
+    ///
+    /// # Errors
+    /// As [`PoseSet::coco`].
+    pub fn read(folder: &Path, category: Option<&str>) -> Result<Self> {
+        let folder = match cache_folder() {
+            Ok(sets) if !folder.exists() && sets.join(folder).exists() => sets.join(folder),
+            _ => folder.to_path_buf(),
+        };
+        let options = CocoPose { category: category.map(str::to_string), ..CocoPose::default() };
+        let part = |part: &str| {
+            PoseSet::coco(&folder.join(format!("keypoints_{part}.json")), &folder.join("images"), &options)
+        };
+        Ok(Self::new(part("train")?, part("val")?))
     }
 
     /// The budget all share: 30 epochs of batches of 16, three learning rates on one other seed; the rate rises for a tenth of
@@ -117,7 +137,7 @@ impl PoseCase {
     /// What training and learning have to say.
     pub fn transfers(cases: Vec<Self>, train: &Train) -> Result<Vec<Self>> {
         let learned = |case: &Self| {
-            let sampler = case.sampler(&case.task(train.seed)?, train)?;
+            let sampler = case.sampler(&case.task(train.seed)?, &Case::train(case, train))?;
             Ok((case.data(), case.learn(PoseForm::Saturating, &sampler, train.seed)?.loss))
         };
         let losses: Vec<(String, PoseSurrogate)> = cases.iter().map(learned).collect::<Result<_>>()?;
@@ -170,6 +190,13 @@ impl Case for PoseCase {
             self.train.skeleton().partners().iter().enumerate().any(|(joint, &other)| joint != other);
         task.augment = Some(PoseAugment { flip: paired, ..PoseAugment::default() });
         Ok(task)
+    }
+
+    /// Small sets get more epochs, as many steps as the generated figures.
+    fn train(&self, all: &Train) -> Train {
+        let rows = (1.0 - VALIDATION) * self.train.len() as f64;
+        let factor = (FIGURES as f64 * (1.0 - VALIDATION) / rows).max(1.0);
+        Train { epochs: (all.epochs as f64 * factor).round() as usize, ..all.clone() }
     }
 
     fn candidates(&self, task: &PoseEstimation, train: &Train) -> Result<Vec<Candidate<PoseEstimation>>> {

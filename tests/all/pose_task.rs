@@ -109,7 +109,7 @@ fn losses_of_poses_are_compared_and_moved_between_sets() {
         grid: vec![1e-2],
         train: Train { epochs: 2, ..quick() },
     };
-    let results = comparison.run("pose", &[case(12, 0)], Results::default(), None, "test").unwrap();
+    let results = comparison.run("pose", &[case(120, 0)], Results::default(), None, "test").unwrap();
     let of = |results: &Results, metric: &str| -> Vec<String> {
         results.runs.iter().filter(|run| run.metric == metric).map(|run| run.loss.clone()).collect()
     };
@@ -118,7 +118,7 @@ fn losses_of_poses_are_compared_and_moved_between_sets() {
         assert_eq!(of(&results, metric), losses, "{metric}");
     }
     let train = Train { epochs: 2, ..quick() };
-    let moved = PoseCase::transfers(vec![case(12, 0), case(10, 1)], &train).unwrap();
+    let moved = PoseCase::transfers(vec![case(120, 0), case(60, 1)], &train).unwrap();
     let results = comparison.run("pose", &moved[1..], Results::default(), None, "test").unwrap();
     assert_eq!(of(&results, "PCK@0.2"), ["mean_squared_error", "figures", "figures"]);
     assert!(moved[0].sampler(&moved[0].task(0).unwrap(), &train).is_ok());

@@ -33,6 +33,9 @@ pub(crate) struct Arguments {
     setting: Option<String>,
 }
 
+/// Learning rates of the table of transfers, which has many losses: the two that mostly win in the full table.
+const TRANSFER_GRID: [f64; 2] = [3e-3, 1e-2];
+
 /// The tables.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Table {
@@ -103,6 +106,9 @@ impl Arguments {
         let cases = self.wanted(cases, ImageCase::setting)?;
         let mut comparison = ImageCase::comparison(self.runs.seeds(SEEDS)?);
         comparison.train.epochs = self.images.epochs;
+        if self.table == Table::Transfer {
+            comparison.grid = TRANSFER_GRID.to_vec();
+        }
         comparison.run("classify", &cases, self.runs.done(path)?, Some(path), &self.command())
     }
 }

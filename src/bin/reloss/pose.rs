@@ -1,9 +1,8 @@
 //! `reloss pose`: the squared error of heatmaps against losses learned for PCK.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use reloss::data::{cache_folder, CocoPose, PoseSet};
 use reloss::display::{Best, Table};
 use reloss::experiment::PoseCase;
 use reloss::files::write_atomic;
@@ -60,27 +59,14 @@ enum Network {
     Resnet50,
 }
 
-/// A folder as it is, or within the folder of data sets.
-fn found(folder: &Path) -> PathBuf {
-    match cache_folder() {
-        Ok(sets) if !folder.exists() && sets.join(folder).exists() => sets.join(folder),
-        _ => folder.to_path_buf(),
-    }
-}
-
 impl Arguments {
     fn cases(&self) -> Result<Vec<PoseCase>> {
-        let options = CocoPose { category: self.category.clone(), ..CocoPose::default() };
-        let read = |folder: &Path, part: &str| {
-            PoseSet::coco(&folder.join(format!("keypoints_{part}.json")), &folder.join("images"), &options)
-        };
         let mut cases = Vec::new();
         if self.figures || self.set.is_empty() {
             cases.push(PoseCase::figures()?);
         }
         for folder in &self.set {
-            let folder = found(folder);
-            cases.push(PoseCase::new(read(&folder, "train")?, read(&folder, "val")?));
+            cases.push(PoseCase::read(folder, self.category.as_deref())?);
         }
         let metric = PckMetric::new(self.threshold)?;
         let network = match self.network {

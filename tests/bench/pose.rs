@@ -1,0 +1,52 @@
+//! Poses: a training step of a heatmap network (forward, squared error, backward, Adam), and decoding with PCK.
+//!
+//! `cargo bench --bench pose`; `cargo bench --bench pose -- --times` prints one line of JSON with the medians in seconds, for
+//! `tests/peers/pose.py`.
+
+use dfdx::prelude::*;
+use reloss::loss::{HeatmapMse, HeatmapTargets, Loss};
+use reloss::metric::{Heatmaps, Keypoints, Metric, PckMetric};
+use reloss::model::{ConvNet, HeatmapNet, Model};
+use reloss::ops::{matrix, Adam, ImageShape};
+use reloss::Matrix;
+
+#[path = "steps.rs"]
+mod steps;
+
+const INSTANCES: usize = 10_000;
+const JOINTS: usize = 17;
+const SIZE: [usize; 2] = [64, 48];
+
+fn numbers(count: usize) -> Vec<f32> {
+    (0..count).map(|k| (k * 7919 % 10007) as f32 / 10007.0).collect()
+}
+
+fn step(net: &mut ConvNet, adam: &mut Adam, images: &Matrix, targets: &HeatmapTargets) {
+    let heatmaps = net.forward(images.leaky_trace()).unwrap();
+    let loss = HeatmapMse.loss(heatmaps, targets).unwrap();
+    adam.update(net.parameters_mut(), &mut loss.try_backward().unwrap()).unwrap();
+}
+
+/// Calls `f` with the name and one step of every case.
+fn each_case(f: &mut dyn FnMut(&str, steps::Step)) {
+    let image = ImageShape { channels: 1, height: 64, width: 64 };
+    let mut net = HeatmapNet::default().build(image, 14, 0).unwrap();
+    let images = matrix(numbers(16 * image.len()), 16, image.len()).unwrap();
+    let targets = HeatmapTargets::new(numbers(16 * 14 * 256), &[true; 16 * 14], 14).unwrap();
+    let mut adam = Adam::new(1e-3, 0.0);
+    f("step 16x1x64x64", &mut || step(&mut net, &mut adam, &images, &targets));
+
+    let values = numbers(INSTANCES * JOINTS * SIZE[0] * SIZE[1]);
+    let heatmaps = Heatmaps::new(values, SIZE[0], SIZE[1]).unwrap();
+    let place = |i: usize, k: usize| [(i * 31 + k * 7) as f64 % 48.0, (i * 17 + k * 5) as f64 % 64.0];
+    let points = (0..INSTANCES).map(|i| (0..JOINTS).map(|k| place(i, k)).collect()).collect();
+    let visible = vec![vec![true; JOINTS]; INSTANCES];
+    let target = Keypoints::new(points, visible, vec![[40.0, 50.0]; INSTANCES]).unwrap();
+    f("decode and PCK 10000x17x64x48", &mut || {
+        assert!((0.0..=1.0).contains(&PckMetric::COARSE.value(&heatmaps, &target).unwrap()));
+    });
+}
+
+fn main() {
+    steps::measure("pose", each_case);
+}

@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""Poses: a training step of the small heatmap network against PyTorch, decoding with PCK against NumPy; one run.
+
+The network is `HeatmapNet::default()` in float32; forward, squared error, backward, Adam on both sides. Decoding takes the
+largest pixel with a quarter of a pixel towards the larger neighbour, as the usual NumPy code does: argmax per heatmap,
+vectorised over all heatmaps.
+
+    python -m venv venv && venv/bin/pip install -r tests/peers/requirements.txt
+    venv/bin/python tests/peers/pose.py [program arguments]     # or of a bench program built elsewhere
+"""
+
+import os
+import statistics
+import sys
+
+import numpy
+import torch
+from common import ROOT, median_seconds, ours
+
+sys.path.append(str(ROOT / "tests" / "golden"))
+from conv_net import basic_block, conv, conv_transpose, network, window  # noqa: E402
+
+INSTANCES, JOINTS, HEIGHT, WIDTH = 10_000, 17, 64, 48
+HEATMAP_NET = [conv(16, window(3, 2, 1)), "BatchNorm", "Relu", *basic_block(16, 16, 1), *basic_block(16, 32, 2),
+               *basic_block(32, 64, 2), conv_transpose(32, window(4, 2, 1)), "BatchNorm", "Relu",
+               conv(14, window(1), bias=True)]
+
+
+def numbers(count):
+    return (numpy.arange(count, dtype=numpy.int64) * 7919 % 10007).astype(numpy.float32) / 10007
+
+
+def training_step():
+    torch.manual_seed(0)
+    net = network(HEATMAP_NET, torch.Size((1, 64, 64))).float().train()
+    optimiser = torch.optim.Adam(net.parameters(), 1e-3)
+    images, targets = torch.rand(16, 1, 64, 64), torch.rand(16, 14, 16, 16)
+
+    def step():
+        optimiser.zero_grad()
+        torch.nn.functional.mse_loss(net(images), targets).backward()
+        optimiser.step()
+
+    return median_seconds(step)
+
+
+def decode(heatmaps):
+    flat = heatmaps.reshape(-1, HEIGHT * WIDTH)
+    place = flat.argmax(1)
+    x, y = place % WIDTH, place // WIDTH
+    rows = numpy.arange(len(flat))
+    points = numpy.stack([x, y], 1).astype(numpy.float64)
+    for axis, here, end, stride in [(0, x, WIDTH, 1), (1, y, HEIGHT, WIDTH)]:
+        inner = (here > 0) & (here < end - 1)
+        r, p = rows[inner], place[inner]
+        points[inner, axis] += 0.25 * numpy.sign(flat[r, p + stride] - flat[r, p - stride])
+    return points.reshape(-1, JOINTS, 2)
+
+
+def decode_and_pck():
+    heatmaps = numbers(INSTANCES * JOINTS * HEIGHT * WIDTH).reshape(INSTANCES, JOINTS, HEIGHT, WIDTH)
+    i, k = numpy.arange(INSTANCES)[:, None], numpy.arange(JOINTS)[None]
+    target = numpy.stack([(i * 31 + k * 7) % WIDTH, (i * 17 + k * 5) % HEIGHT], 2).astype(numpy.float64)
+
+    def measure():
+        distance = numpy.linalg.norm((decode(heatmaps) - target) / 50.0, axis=2)
+        return (distance < 0.2).mean(0).mean()
+
+    print(f"PCK by NumPy: {measure():.6f}")
+    return median_seconds(measure)
+
+
+def main():
+    threads = len(os.sched_getaffinity(0))
+    torch.set_num_threads(threads)
+    before = ours("pose", sys.argv[1:], threads)
+    peer = {"step 16x1x64x64": ("PyTorch", training_step()),
+            "decode and PCK 10000x17x64x48": ("NumPy (one core)", decode_and_pck())}
+    # Once more after the peer: the machine may have changed its pace.
+    after = ours("pose", sys.argv[1:], threads)
+    print(f"torch {torch.__version__}, numpy {numpy.__version__}, {threads} threads")
+    for name, (who, there) in peer.items():
+        here = statistics.mean([before[name], after[name]])
+        print(f"{name:<30} reloss {here * 1e3:8.2f} ms ({before[name] * 1e3:.2f} before, {after[name] * 1e3:.2f} after)"
+              f" | {who} {there * 1e3:8.2f} ms | {there / here:.2f} x as fast")
+
+
+if __name__ == "__main__":
+    main()
