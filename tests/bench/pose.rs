@@ -43,7 +43,8 @@ fn each_case(f: &mut dyn FnMut(&str, steps::Step)) {
     let visible = vec![vec![true; JOINTS]; INSTANCES];
     let target = Keypoints::new(points, visible, vec![[40.0, 50.0]; INSTANCES]).unwrap();
     f("decode and PCK 10000x17x64x48", &mut || {
-        assert!((0.0..=1.0).contains(&PckMetric::COARSE.value(&heatmaps, &target).unwrap()));
+        // As NumPy has it in the script.
+        assert!((PckMetric::COARSE.value(&heatmaps, &target).unwrap() - 0.088418).abs() < 1e-6);
     });
 }
 

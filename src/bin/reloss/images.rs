@@ -119,7 +119,6 @@ const FULL: &[(Set, Network, &[Setting])] = &[
     (Set::Mnist, Network::Mlp, WRONG),
     (Set::FashionMnist, Network::Mlp, WRONG),
     (Set::Digits, Network::Resnet20, WRONG),
-    (Set::Digits, Network::MobilenetV2, CLEAN),
     (Set::Cifar10, Network::Small, CLEAN),
 ];
 
