@@ -69,7 +69,7 @@ impl Place<'_> {
 
     /// Refuses what is no matrix, or too large a one.
     fn cells(&self, columns: usize, values: &[f64], scales: (Scale, Scale)) -> Result<()> {
-        if columns == 0 || values.is_empty() || values.len() % columns != 0 {
+        if columns == 0 || values.is_empty() || !values.len().is_multiple_of(columns) {
             return Err(self.refuse(format!("{} values in rows of {columns}", values.len())));
         }
         if values.len() > MOST_CELLS {

@@ -1,5 +1,6 @@
 //! Losses learned on some images, frozen, and used by other networks on other images.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::classify::learn_from;
@@ -42,8 +43,8 @@ pub enum ImageLosses {
     All,
     /// The remedy of the regime and the learned loss that comes with the library: for networks that take long.
     Few,
-    /// Learned losses, by name.
-    Learned(Vec<(String, Surrogate)>),
+    /// Learned losses, by name: [`Surrogate::to_safetensors`].
+    Learned(Vec<(String, Vec<u8>)>),
 }
 
 /// The share of the rows used that validates.
@@ -109,8 +110,8 @@ impl ImageCase {
     /// # Errors
     /// What training and learning have to say.
     pub fn transfers(cases: Vec<Self>, train: &Train, options: &Learn) -> Result<Vec<Self>> {
-        let learned = |case: &Self| Ok((case.ground(), case.learn(train, options)?.loss));
-        let losses: Vec<(String, Surrogate)> = cases.iter().map(learned).collect::<Result<_>>()?;
+        let learned = |case: &Self| Ok((case.ground(), case.learn(train, options)?.loss.to_safetensors()?));
+        let losses: Vec<(String, Vec<u8>)> = cases.iter().map(learned).collect::<Result<_>>()?;
         let with = |case| Self { losses: ImageLosses::Learned(losses.clone()), ..case };
         Ok(cases.into_iter().map(with).collect())
     }
@@ -171,8 +172,9 @@ impl Case for ImageCase {
         let part = &task.splits.train;
         let mut candidates = vec![Candidate::fixed(CrossEntropy::default())];
         if let ImageLosses::Learned(losses) = &self.losses {
-            for (name, loss) in losses {
-                candidates.push(after_cross_entropy(name, self.fitted(loss.clone(), part)?));
+            for (name, bytes) in losses {
+                let loss = Surrogate::from_safetensors(bytes, Path::new(name))?;
+                candidates.push(after_cross_entropy(name, self.fitted(loss, part)?));
             }
             return Ok(candidates);
         }

@@ -38,8 +38,8 @@ pub enum PoseLosses {
     /// Losses learned on the case's own training part: the released form, a saturating one, and the released form taking over
     /// from the squared error.
     Own,
-    /// Losses learned elsewhere, by name.
-    Learned(Vec<(String, PoseSurrogate)>),
+    /// Losses learned elsewhere, by name: [`PoseSurrogate::to_safetensors`].
+    Learned(Vec<(String, Vec<u8>)>),
 }
 
 /// Generated figures to train on.
@@ -138,9 +138,10 @@ impl PoseCase {
     pub fn transfers(cases: Vec<Self>, train: &Train) -> Result<Vec<Self>> {
         let learned = |case: &Self| {
             let sampler = case.sampler(&case.task(train.seed)?, &Case::train(case, train))?;
-            Ok((case.data(), case.learn(PoseForm::Saturating, &sampler, train.seed)?.loss))
+            let learned = case.learn(PoseForm::Saturating, &sampler, train.seed)?;
+            Ok((case.data(), learned.loss.to_safetensors()?))
         };
-        let losses: Vec<(String, PoseSurrogate)> = cases.iter().map(learned).collect::<Result<_>>()?;
+        let losses: Vec<(String, Vec<u8>)> = cases.iter().map(learned).collect::<Result<_>>()?;
         let with = |case| Self { losses: PoseLosses::Learned(losses.clone()), ..case };
         Ok(cases.into_iter().map(with).collect())
     }
@@ -203,8 +204,9 @@ impl Case for PoseCase {
         let mut candidates = vec![Candidate::fixed(HeatmapMse)];
         match &self.losses {
             PoseLosses::Learned(losses) => {
-                for (name, loss) in losses {
-                    candidates.push(Candidate::named(name, loss.clone()));
+                for (name, bytes) in losses {
+                    let loss = PoseSurrogate::from_safetensors(bytes, Path::new(name))?;
+                    candidates.push(Candidate::named(name, loss));
                 }
             }
             PoseLosses::Own => {

@@ -158,10 +158,18 @@ impl Surrogate {
     /// # Errors
     /// [`Error::Io`] when the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
+        files::write_atomic(path, &self.to_safetensors()?)
+    }
+
+    /// What [`Surrogate::save`] writes: unlike a tensor of a CUDA device, it can be shared between threads.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when the tensors cannot be serialised.
+    pub fn to_safetensors(&self) -> Result<Vec<u8>> {
         let notes = Notes { input: self.input, metric: self.metric.clone(), shares: self.shares.clone() };
-        let text = serde_json::to_string(&notes).map_err(|e| Error::data(path, None, e))?;
+        let text = serde_json::to_string(&notes).map_err(|e| Error::data(Path::new(NOTES), None, e))?;
         // One entry: the order of several would differ from file to file.
-        self.network.parameters().save(path, HashMap::from([(NOTES.to_string(), text)]))
+        self.network.parameters().to_safetensors(HashMap::from([(NOTES.to_string(), text)]))
     }
 
     /// Reads what [`Surrogate::save`] wrote, or the released weights as safetensors.
@@ -176,7 +184,10 @@ impl Surrogate {
     }
 
     /// As [`Surrogate::load`], from bytes; `path` serves the messages.
-    fn from_safetensors(bytes: &[u8], path: &Path) -> Result<Self> {
+    ///
+    /// # Errors
+    /// As [`Surrogate::load`].
+    pub fn from_safetensors(bytes: &[u8], path: &Path) -> Result<Self> {
         let (parameters, notes) = crate::ops::Parameters::from_safetensors(bytes, path)?;
         let data = |e: &dyn std::fmt::Display| Error::data(path, None, e);
         let notes: Notes = match notes.get(NOTES) {

@@ -16,6 +16,7 @@ use super::learn::{learn_network, sample_losses};
 use super::objective::agreement;
 use super::{Learn, Learned};
 use crate::error::{Error, Result};
+use crate::files;
 use crate::loss::{HeatmapTargets, Loss};
 use crate::metric::{Heatmaps, Keypoints, Metric};
 use crate::ops::{matrix, Parameters};
@@ -139,9 +140,17 @@ impl PoseSurrogate {
     /// # Errors
     /// [`Error::Io`] when the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
+        files::write_atomic(path, &self.to_safetensors()?)
+    }
+
+    /// What [`PoseSurrogate::save`] writes: unlike a tensor of a CUDA device, it can be shared between threads.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when the tensors cannot be serialised.
+    pub fn to_safetensors(&self) -> Result<Vec<u8>> {
         let notes = Notes { metric: self.metric.clone() };
-        let text = serde_json::to_string(&notes).map_err(|e| Error::data(path, None, e))?;
-        self.network.parameters().save(path, HashMap::from([(NOTES.to_string(), text)]))
+        let text = serde_json::to_string(&notes).map_err(|e| Error::data(Path::new(NOTES), None, e))?;
+        self.network.parameters().to_safetensors(HashMap::from([(NOTES.to_string(), text)]))
     }
 
     /// Reads what [`PoseSurrogate::save`] wrote.
@@ -149,7 +158,15 @@ impl PoseSurrogate {
     /// # Errors
     /// [`Error::Io`] for a missing file; [`Error::Data`] for a corrupt one or one that does not hold such a network.
     pub fn load(path: &Path) -> Result<Self> {
-        let (parameters, notes) = Parameters::load(path)?;
+        Self::from_safetensors(&files::read(path)?, path)
+    }
+
+    /// As [`PoseSurrogate::load`], from bytes; `path` serves the messages.
+    ///
+    /// # Errors
+    /// As [`PoseSurrogate::load`].
+    pub fn from_safetensors(bytes: &[u8], path: &Path) -> Result<Self> {
+        let (parameters, notes) = Parameters::from_safetensors(bytes, path)?;
         let data = |e: &dyn std::fmt::Display| Error::data(path, None, e);
         let text = notes.get(NOTES).ok_or_else(|| data(&"not a loss of heatmaps"))?;
         let notes: Notes = serde_json::from_str(text).map_err(|e| data(&e))?;
