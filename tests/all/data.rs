@@ -236,9 +236,14 @@ fn cifar_files_are_read_in_order() {
     write(folder.path(), "data_batch_4.bin", &records(&[&[0]]));
     write(folder.path(), "test_batch.bin", &records(&[&[5]]));
     let [train, test] = Dataset::cifar10(folder.path()).unwrap();
-    assert_eq!((train.name(), train.width(), train.classes()), ("CIFAR-10", 3072, 10));
+    assert_eq!((train.name(), train.width(), train.classes()), ("CIFAR-10 (part)", 3072, 10));
     assert_eq!((train.labels(), test.labels()), (&[3, 9, 0][..], &[5][..]));
     assert_eq!((train.row(1)[0], train.row(1)[50], train.row(2)[255]), (1.0 / 255.0, 0.2, 1.0));
+    for batch in [2, 3, 5] {
+        write(folder.path(), &format!("data_batch_{batch}.bin"), &records(&[&[1]]));
+    }
+    let [train, test] = Dataset::cifar10(folder.path()).unwrap();
+    assert_eq!((train.name(), test.name(), train.rows()), ("CIFAR-10", "CIFAR-10", 6));
 
     write(folder.path(), "train.bin", &records(&[&[19, 99], &[4, 0]]));
     write(folder.path(), "test.bin", &records(&[&[0, 7]]));
