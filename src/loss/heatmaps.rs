@@ -68,6 +68,7 @@ impl HeatmapTargets {
 ///
 /// # Example
 /// ```
+/// use dfdx::prelude::*;
 /// use reloss::loss::{HeatmapMse, HeatmapTargets, Loss};
 /// use reloss::ops::{matrix, scalar};
 /// // Two joints of two pixels; the second does not count.
