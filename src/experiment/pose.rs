@@ -101,7 +101,7 @@ impl PoseCase {
         }
     }
 
-    /// How losses are learned here: found on the validation parts of the generated figures, seeds 200 and 201.
+    /// How losses are learned here; of two penalty weights each the better on other generated figures, seed 200.
     pub fn options(form: PoseForm) -> Learn {
         let weight = match form {
             PoseForm::Weighted => 1.0,
