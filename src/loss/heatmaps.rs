@@ -4,7 +4,8 @@ use dfdx::prelude::*;
 
 use super::Loss;
 use crate::error::{check_finite, Error, Result};
-use crate::ops::matrix;
+use crate::ops::{matrix, scalar};
+use crate::sampler::PoseSample;
 use crate::{Dev, Matrix, Scalar, Tape};
 
 /// Target heatmaps of a batch: (instances, joints · pixels), and which joints count.
@@ -61,6 +62,28 @@ impl HeatmapTargets {
         let difference = heatmaps.try_sub(self.values.clone())?.try_mul(self.counts.clone())?;
         Ok(difference.try_reshape_like(&shape)?)
     }
+}
+
+/// The value of a loss on a sample of heatmaps, without gradients.
+///
+/// # Errors
+/// As [`Loss::loss`].
+///
+/// # Example
+/// ```
+/// use reloss::loss::{heatmap_value, HeatmapMse};
+/// use reloss::metric::PckMetric;
+/// use reloss::sampler::PoseSampler;
+/// let samples = PoseSampler::random(3, 8, 8)?.draw(&PckMetric::COARSE, 2, 0)?;
+/// assert!(heatmap_value(&HeatmapMse, &samples[0])? > 0.0);
+/// # Ok::<(), reloss::Error>(())
+/// ```
+pub fn heatmap_value(loss: &dyn Loss<HeatmapTargets>, sample: &PoseSample) -> Result<f64> {
+    let (rows, joints) = (sample.target.rows(), sample.target.joints());
+    let visible: Vec<bool> = sample.target.visible().iter().flatten().copied().collect();
+    let targets = HeatmapTargets::new(sample.aims.clone(), &visible, joints)?;
+    let heatmaps = matrix(sample.heatmaps.values().to_vec(), rows, joints * sample.heatmaps.pixels())?;
+    Ok(f64::from(scalar(&loss.loss(heatmaps.leaky_traced(), &targets)?)))
 }
 
 /// The mean squared difference of heatmaps from their targets, over all pixels, 0 for joints that do not count: the loss

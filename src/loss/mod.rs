@@ -5,7 +5,7 @@ mod heatmaps;
 mod sorting;
 
 pub use focal::Focal;
-pub use heatmaps::{HeatmapMse, HeatmapTargets};
+pub use heatmaps::{heatmap_value, HeatmapMse, HeatmapTargets};
 pub use sorting::{permutation_cross_entropy, PermutationLoss, PlaceLoss};
 
 use dfdx::prelude::*;

@@ -2,7 +2,7 @@
 
 use dfdx::prelude::*;
 use reloss::correlation::spearman;
-use reloss::loss::{HeatmapMse, HeatmapTargets, Loss};
+use reloss::loss::{heatmap_value, HeatmapMse, HeatmapTargets, Loss};
 use reloss::metric::{Heatmaps, Keypoints, Metric, PckMetric};
 use reloss::ops::{host, matrix, scalar};
 use reloss::sampler::{PoseSample, PoseSampler, PoseSource, PoseStore};
@@ -161,13 +161,7 @@ fn perturbed_targets_cover_every_threshold() {
     // The squared error orders them badly: height and width of a peak do not matter to PCK.
     let metric = pck();
     let samples = sampler.draw(&metric, 400, 2).unwrap();
-    let mse = |s: &PoseSample| {
-        let visible = vec![true; s.target.rows() * s.target.joints()];
-        let targets = HeatmapTargets::new(s.aims.clone(), &visible, 8).unwrap();
-        let heatmaps = matrix(s.heatmaps.values().to_vec(), s.target.rows(), 8 * 256).unwrap();
-        f64::from(scalar(&HeatmapMse.loss(heatmaps.leaky_traced(), &targets).unwrap()))
-    };
-    let losses: Vec<f64> = samples.iter().map(mse).collect();
+    let losses: Vec<f64> = samples.iter().map(|s| heatmap_value(&HeatmapMse, s).unwrap()).collect();
     let values: Vec<f64> = samples.iter().map(|s| s.metric).collect();
     assert!(spearman(&losses, &values).unwrap() < -0.4);
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use reloss::data::Dataset;
-use reloss::display::{training_curves, Best};
+use reloss::display::training_curves;
 use reloss::experiment::{learn_loss, Case, Classify, ImageCase, Results, Setting};
 use reloss::files::write_atomic;
 use reloss::loss::CrossEntropy;
@@ -121,8 +121,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         _ => arguments.images(&path)?,
     };
     let title = "test metric, mean ± sd over seeds; paired differences";
-    let table = reloss::display::Table::new(results.summary("cross_entropy")?, title)
-        .best("mean ± sd, %", Best::Highest);
+    let table = reloss::display::Table::new(results.summary("cross_entropy")?, title).rows(400);
     write_atomic(&path.with_extension("html"), table.html()?.as_bytes())?;
     println!("{}", table.text()?);
     println!("figures, tables and results are in {}", out.display());

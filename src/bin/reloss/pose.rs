@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use reloss::display::{Best, Table};
+use reloss::display::Table;
 use reloss::experiment::PoseCase;
 use reloss::files::write_atomic;
 use reloss::metric::PckMetric;
@@ -115,9 +115,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let done = arguments.runs.done(&path)?;
     let results = comparison.run("pose", &cases, done, Some(&path), &arguments.command())?;
     let title = "test metric, mean ± sd over seeds; paired differences (positive: better)";
-    let table = Table::new(results.summary("mean_squared_error")?, title)
-        .best("mean ± sd, %", Best::Highest)
-        .rows(200);
+    let table = Table::new(results.summary("mean_squared_error")?, title).rows(200);
     write_atomic(&path.with_extension("html"), table.html()?.as_bytes())?;
     println!("{}", table.text()?);
     println!("the results are in {}", path.display());
