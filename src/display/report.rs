@@ -65,7 +65,7 @@ impl Report {
 ///
 /// # Example
 /// See the notebook `02_toy`.
-pub fn training_bands<M>(title: &str, metric: &str, losses: &[(&str, &[Outcome<M>])]) -> Panel {
+pub fn training_bands<M, P, L>(title: &str, metric: &str, losses: &[(&str, &[Outcome<M, P, L>])]) -> Panel {
     let mut panel = Panel::new(title).x("epoch").y(&format!("validation {metric}"));
     for (name, outcomes) in losses {
         let epochs = outcomes.iter().map(|outcome| outcome.history.len()).min().unwrap_or(0);
