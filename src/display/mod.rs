@@ -36,5 +36,5 @@ pub use axis::{Axis, Scale};
 pub use block::{Block, Part};
 pub use chart::{Layer, Panel};
 pub use figure::Figure;
-pub use report::{training_bands, training_curves};
+pub use report::{training_bands, training_curves, Named};
 pub use table::{mean_sd, Best, Table};

@@ -59,13 +59,16 @@ impl Report {
     }
 }
 
+/// A loss's name with the outcomes of its seeds.
+pub type Named<'a, M, P, L> = (&'a str, &'a [Outcome<M, P, L>]);
+
 /// Training curves over seeds: the median validation metric by epoch, a line a loss, in a band that holds the middle half.
 ///
 /// Medians, since a single run that fails would move a mean and its deviation off the chart: tables show those.
 ///
 /// # Example
 /// See the notebook `02_toy`.
-pub fn training_bands<M, P, L>(title: &str, metric: &str, losses: &[(&str, &[Outcome<M, P, L>])]) -> Panel {
+pub fn training_bands<M, P, L>(title: &str, metric: &str, losses: &[Named<M, P, L>]) -> Panel {
     let mut panel = Panel::new(title).x("epoch").y(&format!("validation {metric}"));
     for (name, outcomes) in losses {
         let epochs = outcomes.iter().map(|outcome| outcome.history.len()).min().unwrap_or(0);
