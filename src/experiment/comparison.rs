@@ -41,6 +41,13 @@ impl<T: Task> Candidate<T> {
         })
     }
 
+    /// A loss that takes over from the task's original one when half of the steps are made.
+    pub fn taking_over(name: &str, loss: impl Loss<T::Aim> + 'static) -> Self {
+        Self::procedure(name, move |task, metric, options| {
+            task.train(&loss, metric, &Train { warm_up: 0.5, ..options.clone() })
+        })
+    }
+
     /// Any way to train.
     pub fn procedure(
         name: &str,

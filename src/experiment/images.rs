@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::loss::{CrossEntropy, Focal, MeanAbsoluteError};
 use crate::metric::{Metric, TopK};
 use crate::surrogate::{Learn, Learned, Pretrained, Surrogate};
-use crate::task::{Architecture, ImageClassification, Task, Train};
+use crate::task::{Architecture, ImageClassification, Train};
 
 /// One network on one set of images under one regime, judged by one metric.
 #[derive(Debug, Clone)]
@@ -49,9 +49,6 @@ pub enum ImageLosses {
 
 /// The share of the rows used that validates.
 const VALIDATION: f64 = 0.2;
-
-/// The share of steps made with cross-entropy where a learned loss takes over from it.
-const WARM_UP: f64 = 0.5;
 
 /// Output bias of the losses that come with the library: of 0, 2, 5 and 10 the best on the validation parts of seeds 100 to
 /// 105 of the clean digits.
@@ -125,13 +122,6 @@ impl ImageCase {
     }
 }
 
-/// A loss that takes over from cross-entropy when half of the steps are made.
-fn after_cross_entropy(name: &str, loss: Surrogate) -> Candidate<ImageClassification> {
-    Candidate::procedure(name, move |task: &ImageClassification, metric, options| {
-        task.train(&loss, metric, &Train { warm_up: WARM_UP, ..options.clone() })
-    })
-}
-
 impl Case for ImageCase {
     type Task = ImageClassification;
 
@@ -174,7 +164,7 @@ impl Case for ImageCase {
         if let ImageLosses::Learned(losses) = &self.losses {
             for (name, bytes) in losses {
                 let loss = Surrogate::from_safetensors(bytes, Path::new(name))?;
-                candidates.push(after_cross_entropy(name, self.fitted(loss, part)?));
+                candidates.push(Candidate::taking_over(name, self.fitted(loss, part)?));
             }
             return Ok(candidates);
         }
@@ -189,7 +179,7 @@ impl Case for ImageCase {
         }
         let learned = self.fitted(Surrogate::pretrained(self.goal)?, part)?;
         candidates.push(Candidate::fixed(learned.clone()));
-        candidates.push(after_cross_entropy("reloss_after_cross_entropy", learned));
+        candidates.push(Candidate::taking_over("reloss_after_cross_entropy", learned));
         Ok(candidates)
     }
 }

@@ -11,7 +11,7 @@ use crate::metric::{EndPointError, OksAp, PckAuc, PckMetric};
 use crate::model::HeatmapNet;
 use crate::sampler::{PoseSampler, PoseSource};
 use crate::surrogate::{learn_pose, Learn, Learned, Penalty, PoseForm, PoseSurrogate};
-use crate::task::{MetricOf, PoseEstimation, Task, Train};
+use crate::task::{MetricOf, PoseEstimation, Train};
 
 /// Figures of one kind, cut out to one size, and the network that finds their joints.
 #[derive(Debug, Clone)]
@@ -48,8 +48,6 @@ const FIGURES: usize = 240;
 const VALIDATION: f64 = 0.2;
 /// The learning rate of the model whose predictions are stored.
 const STORED_RATE: f64 = 5e-3;
-/// The share of steps made with the squared error where a learned loss takes over from it.
-const WARM_UP: f64 = 0.5;
 
 impl PoseCase {
     /// A case at PCK@0.1 with 64 × 64 crops and 16 × 16 heatmaps.
@@ -148,13 +146,6 @@ impl PoseCase {
     }
 }
 
-/// A learned loss that takes over from the squared error when half of the steps are made.
-fn after_squared_error(name: &str, loss: PoseSurrogate) -> Candidate<PoseEstimation> {
-    Candidate::procedure(name, move |task: &PoseEstimation, metric, options| {
-        task.train(&loss, metric, &Train { warm_up: WARM_UP, ..options.clone() })
-    })
-}
-
 impl Case for PoseCase {
     type Task = PoseEstimation;
 
@@ -216,7 +207,7 @@ impl Case for PoseCase {
                 let weighted = learned(PoseForm::Weighted)?;
                 candidates.push(Candidate::fixed(weighted.clone()));
                 candidates.push(Candidate::fixed(learned(PoseForm::Saturating)?));
-                candidates.push(after_squared_error("reloss_after_squared_error", weighted));
+                candidates.push(Candidate::taking_over("reloss_after_squared_error", weighted));
             }
         }
         Ok(candidates)

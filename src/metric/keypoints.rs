@@ -70,10 +70,17 @@ impl Keypoints {
     /// # Errors
     /// [`Error::Shape`] for another number of heatmaps, and as [`Heatmaps::decode`].
     pub fn decoded(&self, heatmaps: &Heatmaps, decoding: Decoding) -> Result<Vec<Vec<[f64; 2]>>> {
-        let found: Vec<[f64; 2]> = heatmaps.decode(decoding)?.into_iter().map(|(point, _)| point).collect();
+        let found = self.peaks(heatmaps, decoding)?;
+        let points = |instance: &[([f64; 2], f32)]| instance.iter().map(|(point, _)| *point).collect();
+        Ok(found.chunks_exact(self.joints()).map(points).collect())
+    }
+
+    /// The points that heatmaps show, with their largest pixels.
+    fn peaks(&self, heatmaps: &Heatmaps, decoding: Decoding) -> Result<Vec<([f64; 2], f32)>> {
+        let found = heatmaps.decode(decoding)?;
         let expected = self.rows() * self.joints();
         match found.len() == expected {
-            true => Ok(found.chunks_exact(self.joints()).map(<[_]>::to_vec).collect()),
+            true => Ok(found),
             false => Err(Error::shape("keypoints", format!("{expected} heatmaps"), found.len())),
         }
     }
@@ -247,17 +254,15 @@ impl Metric<Heatmaps, Keypoints> for OksAp {
     }
 
     fn value(&self, heatmaps: &Heatmaps, target: &Keypoints) -> Result<f64> {
-        let found = target.decoded(heatmaps, DECODING)?;
-        let peaks: Vec<f32> = heatmaps.decode(Decoding::Largest)?.into_iter().map(|(_, peak)| peak).collect();
+        let found = target.peaks(heatmaps, DECODING)?;
         let (mut detections, mut annotations) = (Vec::new(), Vec::new());
-        for (i, found) in found.iter().enumerate() {
+        for (i, found) in found.chunks_exact(target.joints()).enumerate() {
             let (image_id, size) = (i as u64 + 1, target.sizes[i]);
-            let peaks = &peaks[i * found.len()..(i + 1) * found.len()];
             detections.push(Detection {
                 image_id,
                 category_id: 1,
-                score: peaks.iter().map(|&peak| f64::from(peak)).sum::<f64>() / found.len() as f64,
-                keypoints: found.iter().flat_map(|&[x, y]| [x, y, 1.0]).collect(),
+                score: found.iter().map(|&(_, peak)| f64::from(peak)).sum::<f64>() / found.len() as f64,
+                keypoints: found.iter().flat_map(|&([x, y], _)| [x, y, 1.0]).collect(),
             });
             let seen = &target.visible[i];
             let point = |([x, y], &seen): (&[f64; 2], &bool)| [*x, *y, if seen { 2.0 } else { 0.0 }];

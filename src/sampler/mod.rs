@@ -159,6 +159,18 @@ fn generator(seed: u64, index: u64) -> ChaCha8Rng {
     rng
 }
 
+/// A sample of which the metric has a value, drawn again up to 100 times.
+fn defined<T>(rng: &mut ChaCha8Rng, draw: impl Fn(&mut ChaCha8Rng) -> Result<T>) -> Result<T> {
+    let mut sample = draw(rng);
+    for _ in 0..100 {
+        match sample {
+            Err(Error::Undefined { .. }) => sample = draw(rng),
+            other => return other,
+        }
+    }
+    sample
+}
+
 impl Sampler {
     /// 64 predictions a sample from this source, labels that cover the metric's range.
     fn new(source: Source) -> Self {
@@ -212,19 +224,8 @@ impl Sampler {
     /// [`Error::Parameter`] for options out of range, and what the metric has to say.
     pub fn draw(&self, metric: &dyn Metric, count: usize, seed: u64) -> Result<Vec<Sample>> {
         self.check()?;
-        (0..count).into_par_iter().map(|i| self.defined(metric, &mut generator(seed, i as u64))).collect()
-    }
-
-    /// A sample of which the metric has a value.
-    fn defined(&self, metric: &dyn Metric, rng: &mut ChaCha8Rng) -> Result<Sample> {
-        let mut sample = self.sample(metric, rng);
-        for _ in 0..100 {
-            match sample {
-                Err(Error::Undefined { .. }) => sample = self.sample(metric, rng),
-                other => return other,
-            }
-        }
-        sample
+        let one = |i: usize| defined(&mut generator(seed, i as u64), |rng| self.sample(metric, rng));
+        (0..count).into_par_iter().map(one).collect()
     }
 
     fn sample(&self, metric: &dyn Metric, rng: &mut ChaCha8Rng) -> Result<Sample> {

@@ -5,8 +5,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use rayon::prelude::*;
 
-use super::generator;
-use crate::error::{Error, Result};
+use super::{defined, generator};
+use crate::data::heatmap_targets;
+use crate::error::{check_finite, check_positive, Error, Result};
 use crate::metric::{Heatmaps, Keypoints, Metric};
 
 /// One sample of the correlation: heatmaps of some instances with their metric.
@@ -62,7 +63,7 @@ impl PoseStore {
         if values.len() != wanted {
             return Err(Error::shape("pose store", format!("{wanted} pixels"), values.len()));
         }
-        crate::error::check_finite("pose store", values)
+        check_finite("pose store", values)
     }
 
     /// Pixels of all heatmaps of an instance.
@@ -102,22 +103,28 @@ impl PoseSampler {
     /// # Errors
     /// [`Error::Parameter`] for a source without joints or pixels, or a store without predictions where they are asked for.
     pub fn new(source: PoseSource) -> Result<Self> {
-        let reason = match &source {
+        let sampler = Self { source, rows: 8, sigma: 1.5 };
+        sampler.check()?;
+        Ok(sampler)
+    }
+
+    fn check(&self) -> Result<()> {
+        let reason = match &self.source {
             PoseSource::Random(0, ..) | PoseSource::Random(_, 0, _) | PoseSource::Random(_, _, 0) => {
-                Some("joints, height and width must be positive".to_string())
+                "joints, height and width must be positive".to_string()
             }
             PoseSource::Stored(_, share) if !(0.0..=1.0).contains(share) => {
-                Some(format!("{share} is not a probability"))
+                format!("{share} is not a probability")
             }
             PoseSource::Stored(store, share) if *share < 1.0 && store.times() == 0 => {
-                Some("the store has no predictions".to_string())
+                "the store has no predictions".to_string()
             }
-            _ => None,
+            _ if self.rows == 0 => {
+                return Err(Error::parameter("rows", "a sample needs one instance or more"))
+            }
+            _ => return check_positive("sigma", self.sigma),
         };
-        match reason {
-            Some(reason) => Err(Error::parameter("source", reason)),
-            None => Ok(Self { source, rows: 8, sigma: 1.5 }),
-        }
+        Err(Error::parameter("source", reason))
     }
 
     /// Perturbed targets of random keypoints.
@@ -153,21 +160,8 @@ impl PoseSampler {
         count: usize,
         seed: u64,
     ) -> Result<Vec<PoseSample>> {
-        if self.rows == 0 {
-            return Err(Error::parameter("rows", "a sample needs one instance or more"));
-        }
-        crate::error::check_positive("sigma", self.sigma)?;
-        let one = |i: usize| {
-            let mut rng = generator(seed, i as u64);
-            let mut sample = self.sample(metric, &mut rng);
-            for _ in 0..100 {
-                match sample {
-                    Err(Error::Undefined { .. }) => sample = self.sample(metric, &mut rng),
-                    other => return other,
-                }
-            }
-            sample
-        };
+        self.check()?;
+        let one = |i: usize| defined(&mut generator(seed, i as u64), |rng| self.sample(metric, rng));
         (0..count).into_par_iter().map(one).collect()
     }
 
@@ -175,7 +169,10 @@ impl PoseSampler {
         let (target, aims, predicted) = match &self.source {
             PoseSource::Random(joints, ..) => {
                 let target = self.keypoints(*joints, rng)?;
-                let aims = self.aims(&target);
+                let (height, width) = self.size();
+                let size = [height, width];
+                let (points, visible) = (target.points().concat(), target.visible().concat());
+                let aims = heatmap_targets(&points, &visible, size, size, self.sigma)?;
                 (target, aims, None)
             }
             PoseSource::Stored(store, perturbed) => self.stored(store, *perturbed, rng)?,
@@ -211,18 +208,6 @@ impl PoseSampler {
             |rng: &mut ChaCha8Rng| [w * rng.gen_range(0.1..0.9) - 0.5, h * rng.gen_range(0.1..0.9) - 0.5];
         let points = (0..self.rows).map(|_| (0..joints).map(|_| point(rng)).collect()).collect();
         Keypoints::new(points, vec![vec![true; joints]; self.rows], vec![[0.8 * w, 0.8 * h]; self.rows])
-    }
-
-    /// Gaussians of height 1 at the keypoints.
-    fn aims(&self, target: &Keypoints) -> Vec<f32> {
-        let (height, width) = self.size();
-        let mut values = Vec::with_capacity(target.rows() * target.joints() * height * width);
-        for &point in target.points().iter().flatten() {
-            let mut map = vec![0.0; height * width];
-            bump(&mut map, width, point, 1.0, self.sigma);
-            values.extend(map);
-        }
-        values
     }
 
     /// Heatmaps that miss their targets more or less.

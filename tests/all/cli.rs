@@ -22,6 +22,19 @@ fn a_setting_that_does_not_exist_is_named_beside_those_that_do() {
 }
 
 #[test]
+fn options_that_a_table_has_no_use_for_are_refused() {
+    for (arguments, name) in [
+        (["classify", "--table", "full", "--data", "mnist"], "`data`"),
+        (["classify", "--table", "transfer", "--network", "mlp"], "`network`"),
+        (["classify", "--table", "digits", "--rows", "500"], "`rows`"),
+        (["classify", "--table", "digits", "--epochs", "3"], "`epochs`"),
+    ] {
+        let message = refusal(&arguments);
+        assert!(message.contains(name) && message.contains("no use"), "{message}");
+    }
+}
+
+#[test]
 fn no_seeds_and_too_many_are_refused() {
     assert!(refusal(&["classify", "--seeds", "0"]).contains("`seeds`"));
     assert!(refusal(&["classify", "--seed", "18446744073709551615"]).contains("`seeds`"));

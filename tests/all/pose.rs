@@ -236,4 +236,15 @@ fn heatmaps_and_keypoints_that_do_not_fit_are_refused() {
     assert!(matches!(pck().value(&heatmaps(2), &target), Err(Error::Undefined { .. })));
     assert!(matches!(PoseSampler::random(0, 4, 4), Err(Error::Parameter { .. })));
     assert!(matches!(PoseBatch::new(&[]), Err(Error::Shape { .. })));
+    // Fields set by hand are checked where they are used.
+    let none = PoseSampler { source: PoseSource::Random(2, 0, 4), ..small() };
+    assert!(matches!(none.draw(&pck(), 1, 0), Err(Error::Parameter { name: "source", .. })));
+    let still = PoseSampler { rows: 0, ..small() };
+    assert!(matches!(still.draw(&pck(), 1, 0), Err(Error::Parameter { name: "rows", .. })));
+    let batch = PoseBatch::new(&small().draw(&pck(), 2, 0).unwrap()).unwrap();
+    let other = PoseNetwork::new(PoseForm::Weighted, 31, 3, 0).unwrap();
+    assert!(matches!(other.judge(&batch, NoneTape), Err(Error::Shape { .. })));
+    let mut ragged = small().draw(&pck(), 1, 0).unwrap();
+    ragged[0].aims.pop();
+    assert!(matches!(PoseBatch::new(&ragged), Err(Error::Shape { .. })));
 }

@@ -78,10 +78,7 @@ impl Arguments {
         let setting = self.setting.as_ref().map_or(String::new(), |s| format!(" --setting '{s}'"));
         let table = match self.table {
             Table::Digits => String::new(),
-            table => {
-                let images = self.images.options(table == Table::Images);
-                format!(" --table {}{images}", written(&table))
-            }
+            table => format!(" --table {}{}", written(&table), self.images.options()),
         };
         format!("cargo run --release -- classify {}{setting}{table}", self.runs.options(SEEDS))
     }
@@ -105,7 +102,7 @@ impl Arguments {
         };
         let cases = self.wanted(cases, ImageCase::setting)?;
         let mut comparison = ImageCase::comparison(self.runs.seeds(SEEDS)?);
-        comparison.train.epochs = self.images.epochs;
+        comparison.train.epochs = self.images.epochs();
         if self.table == Table::Transfer {
             comparison.grid = TRANSFER_GRID.to_vec();
         }
@@ -114,6 +111,8 @@ impl Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let Arguments { table, images, .. } = arguments;
+    images.check(*table == Table::Images, *table == Table::Digits)?;
     let out = arguments.runs.folder("classify")?;
     let path = out.join(arguments.table.file());
     let results = match arguments.table {

@@ -9,26 +9,27 @@ use reloss::experiment::{pretrain, ImageCase, ImageLosses, Setting};
 use reloss::files::create_folder;
 use reloss::surrogate::{Learn, Pretrained};
 use reloss::task::Architecture;
-use reloss::Result;
+use reloss::{Error, Result};
 
 /// Which images, and how many.
 #[derive(Args)]
 pub(crate) struct Images {
-    /// With `--table images`: sets, downloaded unless they are in the folder of data sets (RELOSS_DATA).
-    #[arg(long, value_enum, default_values_t = [Set::Digits])]
+    /// With `--table images`: sets, downloaded unless they are in the folder of data sets (RELOSS_DATA) [default: digits]
+    #[arg(long, value_enum)]
     data: Vec<Set>,
-    /// With `--table images`: networks.
-    #[arg(long, value_enum, default_values_t = [Network::Small])]
+    /// With `--table images`: networks [default: small]
+    #[arg(long, value_enum)]
     network: Vec<Network>,
     /// A folder with some of CIFAR-10's binary batches, to be used in place of the whole set.
     #[arg(long)]
     cifar10: Option<PathBuf>,
-    /// Rows of each training set of images that are used, a fifth of them to validate.
-    #[arg(long, default_value_t = 2000)]
-    rows: usize,
-    /// Epochs of each run on images.
-    #[arg(long, default_value_t = 10)]
-    pub(crate) epochs: usize,
+    /// Rows of each training set of images that are used, a fifth of them to validate; not of the table of digits [default:
+    /// 2000]
+    #[arg(long)]
+    rows: Option<usize>,
+    /// Epochs of each run on images; not of the table of digits [default: 10]
+    #[arg(long)]
+    epochs: Option<usize>,
 }
 
 /// Sets of images.
@@ -141,6 +142,30 @@ fn goals(setting: &Setting) -> &'static [Pretrained] {
 }
 
 impl Images {
+    /// Refuses options that a table has no use for: which images, where it is fixed, and any, of the table of digits.
+    pub(crate) fn check(&self, asked: bool, digits: bool) -> Result<()> {
+        let given = [
+            ("data", !asked && !self.data.is_empty()),
+            ("network", !asked && !self.network.is_empty()),
+            ("rows", digits && self.rows.is_some()),
+            ("epochs", digits && self.epochs.is_some()),
+            ("cifar10", digits && self.cifar10.is_some()),
+        ];
+        match given.into_iter().find(|(_, useless)| *useless) {
+            Some((name, _)) => Err(Error::Parameter { name, reason: "this table has no use for it".into() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Epochs of each run.
+    pub(crate) fn epochs(&self) -> usize {
+        self.epochs.unwrap_or(10)
+    }
+
+    fn rows(&self) -> usize {
+        self.rows.unwrap_or(2000)
+    }
+
     /// The cases of the full table.
     pub(crate) fn full(&self) -> Result<Vec<ImageCase>> {
         self.cases(FULL)
@@ -149,14 +174,16 @@ impl Images {
     /// The cases of the table of transfers, with the losses learned on each.
     pub(crate) fn transfer(&self) -> Result<Vec<ImageCase>> {
         let train = ImageCase::comparison(vec![0]).train;
-        let train = reloss::task::Train { epochs: self.epochs, ..train };
+        let train = reloss::task::Train { epochs: self.epochs(), ..train };
         ImageCase::transfers(self.cases(TRANSFER)?, &train, &Learn::default())
     }
 
     /// The cases asked for by set and network.
     pub(crate) fn asked(&self) -> Result<Vec<ImageCase>> {
-        let networks = |&set: &Set| self.network.iter().map(move |&network| (set, network, REGIMES));
-        let rows: Vec<(Set, Network, &[Setting])> = self.data.iter().flat_map(networks).collect();
+        let sets = if self.data.is_empty() { &[Set::Digits] } else { &self.data[..] };
+        let all = if self.network.is_empty() { &[Network::Small] } else { &self.network[..] };
+        let networks = |&set: &Set| all.iter().map(move |&network| (set, network, REGIMES));
+        let rows: Vec<(Set, Network, &[Setting])> = sets.iter().flat_map(networks).collect();
         self.cases(&rows)
     }
 
@@ -178,7 +205,7 @@ impl Images {
                     architecture: network.architecture(),
                     setting,
                     goal,
-                    rows: self.rows,
+                    rows: self.rows(),
                     augment: set.augment(),
                     losses: if network.is_deep() { ImageLosses::Few } else { ImageLosses::All },
                 });
@@ -188,11 +215,10 @@ impl Images {
     }
 
     /// The options that fix the images, as in the command that makes the results, but for folders.
-    pub(crate) fn options(&self, asked: bool) -> String {
+    pub(crate) fn options(&self) -> String {
         let data: String = self.data.iter().map(|set| format!(" --data {}", written(set))).collect();
         let network: String = self.network.iter().map(|n| format!(" --network {}", written(n))).collect();
-        let which = if asked { format!("{data}{network}") } else { String::new() };
-        format!("{which} --rows {} --epochs {}", self.rows, self.epochs)
+        format!("{data}{network} --rows {} --epochs {}", self.rows(), self.epochs())
     }
 }
 

@@ -48,7 +48,8 @@ impl PoseBatch {
         let (mut squares, mut steepness) = (Vec::new(), Vec::new());
         for (i, sample) in samples.iter().enumerate() {
             let got = (sample.target.rows() * sample.target.joints(), sample.heatmaps.pixels());
-            if got != (maps, pixels) || sample.target.joints() != joints {
+            let whole = sample.aims.len() == sample.heatmaps.values().len();
+            if got != (maps, pixels) || sample.target.joints() != joints || !whole {
                 let expected = format!("{maps} heatmaps of {pixels} pixels");
                 return Err(Error::shape("pose batch", expected, format!("{got:?} in sample {i}")));
             }
@@ -111,9 +112,7 @@ impl PoseSurrogate {
     /// # Errors
     /// [`Error::Shape`] for heatmaps of other sizes than the network's, and as [`PoseBatch::new`].
     pub fn values(&self, samples: &[PoseSample]) -> Result<Vec<f64>> {
-        let batch = PoseBatch::new(samples)?;
-        self.fits(batch.squares.shape().1)?;
-        sample_losses(&self.network, &batch)
+        sample_losses(&self.network, &PoseBatch::new(samples)?)
     }
 
     /// Exact Spearman between −loss and metric (loss, where lower is better); 0 for a loss that is the same everywhere.
@@ -123,16 +122,6 @@ impl PoseSurrogate {
     pub fn agreement(&self, metric: &dyn Metric<Heatmaps, Keypoints>, samples: &[PoseSample]) -> Result<f64> {
         let values: Vec<f64> = samples.iter().map(|sample| sample.metric).collect();
         agreement(&self.values(samples)?, &values, metric.direction())
-    }
-
-    fn fits(&self, pixels: usize) -> Result<()> {
-        match self.network.pixels() == pixels {
-            true => Ok(()),
-            false => {
-                let expected = format!("heatmaps of {} pixels", self.network.pixels());
-                Err(Error::shape("pose surrogate", expected, pixels))
-            }
-        }
     }
 
     /// Writes the network as safetensors, atomically.
@@ -184,7 +173,7 @@ impl Loss<HeatmapTargets> for PoseSurrogate {
     }
 
     fn loss(&self, prediction: Matrix<Tape>, target: &HeatmapTargets) -> Result<Scalar<Tape>> {
-        self.fits(target.pixels())?;
+        self.network.fits(target.pixels())?;
         let squares = target.differences(prediction)?.try_square()?;
         Ok(self.network.joints(squares)?.try_mean()?)
     }

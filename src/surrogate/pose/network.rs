@@ -104,6 +104,17 @@ impl PoseNetwork {
         &self.parameters
     }
 
+    /// Refuses heatmaps of other sizes.
+    pub(super) fn fits(&self, pixels: usize) -> Result<()> {
+        match self.pixels() == pixels {
+            true => Ok(()),
+            false => {
+                let expected = format!("heatmaps of {} pixels", self.pixels());
+                Err(Error::shape("pose loss network", expected, pixels))
+            }
+        }
+    }
+
     /// A parameter of the first (0) or the second layer.
     fn member(&self, layer: usize, kind: &str) -> Result<&Parameter> {
         let name = format!("{}.{kind}", self.form.layers()[layer]);
@@ -197,6 +208,7 @@ impl LossNetwork for PoseNetwork {
 
     /// A row is an instance; its gradient is that of its loss summed over the pixels of a heatmap, mean over joints.
     fn judge<T: Tape<f32, Dev>>(&self, batch: &PoseBatch, tape: T) -> Result<Judged<T>> {
+        self.fits(batch.squares.shape().1)?;
         let direction = self.steepest(batch)?;
         let out = self.dual(&batch.squares, &direction, tape)?;
         let (maps, pixels) = *batch.squares.shape();
