@@ -178,10 +178,7 @@ impl Case for PoseCase {
         let [train, validation] = self.train.split(VALIDATION, seed)?;
         let parts = [train, validation, self.test.as_ref().clone()];
         let mut task = PoseEstimation::new(parts, self.size, self.network.clone())?;
-        // Where left and right are not told apart by name, a mirror image would have them wrong.
-        let paired =
-            self.train.skeleton().partners().iter().enumerate().any(|(joint, &other)| joint != other);
-        task.augment = Some(PoseAugment { flip: paired, ..PoseAugment::default() });
+        task.augment = Some(PoseAugment { flip: self.train.mirrors(), ..PoseAugment::default() });
         Ok(task)
     }
 

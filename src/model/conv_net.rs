@@ -4,7 +4,7 @@ use dfdx::prelude::*;
 use rand_chacha::rand_core::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::layer::{build, Layer};
+use super::layer::{build, Layer, Way};
 use super::Model;
 use crate::error::{Error, Result};
 use crate::ops::{
@@ -153,6 +153,17 @@ fn is_pooled_at_once(layer: &Layer, pool: &Window, image: ImageShape) -> bool {
     even && !window.side.is_multiple_of(2) && window == Window::same(window.side) && *pool == Window::tiles(2)
 }
 
+/// Images of a batch, with the shape of each.
+type Images<T> = Vec<(Matrix<T>, ImageShape)>;
+
+/// The one image where there are no branches.
+fn single<T>(mut images: Images<T>) -> Result<(Matrix<T>, ImageShape)> {
+    match (images.pop(), images.len()) {
+        (Some(image), 0) => Ok(image),
+        (_, more) => Err(Error::shape("conv net", "one image", format!("{} branches", more + 1))),
+    }
+}
+
 /// A pass through the layers: the parameters not used yet, and what the batch's normalisations saw.
 struct Pass<'a> {
     parameters: std::iter::Enumerate<std::slice::Iter<'a, Parameter>>,
@@ -179,19 +190,27 @@ impl<'a> Pass<'a> {
         self.parameters.next().ok_or_else(|| Error::shape("conv net", "parameters for every layer", "fewer"))
     }
 
+    /// Layers from one image to one, by way of several where they branch.
     fn run<T: dfdx::prelude::Tape<f32, Dev>>(
         &mut self,
         layers: &[Layer],
         x: Matrix<T>,
         image: ImageShape,
     ) -> Result<(Matrix<T>, ImageShape)> {
-        let (mut x, mut image, mut rest) = (x, image, layers);
+        let (mut images, mut rest) = (vec![(x, image)], layers);
         while let [layer, after @ ..] = rest {
+            let relu = matches!(after.first(), Some(Layer::Relu));
+            if let Layer::Branches(sums) = layer {
+                images = self.branches(sums, images, if relu { Bounds::RELU } else { Bounds::NONE })?;
+                rest = if relu { &after[1..] } else { after };
+                continue;
+            }
+            let (x, image) = single(images)?;
             if let [Layer::Relu, Layer::MaxPool(pool), later @ ..] = after {
                 if is_pooled_at_once(layer, pool, image) {
                     let ((_, weight), (_, bias)) = (self.next()?, self.next()?);
-                    x = conv_pool(x, image, weight, bias)?;
-                    image = image.pooled(bias.value().shape().1);
+                    let pooled = image.pooled(bias.value().shape().1);
+                    images = vec![(conv_pool(x, image, weight, bias)?, pooled)];
                     rest = later;
                     continue;
                 }
@@ -203,9 +222,43 @@ impl<'a> Pass<'a> {
                 _ => Bounds::NONE,
             };
             rest = if bounds == Bounds::NONE { after } else { &after[1..] };
-            (x, image) = self.step(layer, x, image, bounds)?;
+            images = vec![self.step(layer, x, image, bounds)?];
         }
-        Ok((x, image))
+        single(images)
+    }
+
+    /// Sums of ways from several images.
+    fn branches<T: dfdx::prelude::Tape<f32, Dev>>(
+        &mut self,
+        sums: &[Vec<Way>],
+        images: Images<T>,
+        bounds: Bounds,
+    ) -> Result<Images<T>> {
+        // All that came before is recorded once: on the first image, which takes it on.
+        let mut tape = T::default();
+        let mut inputs = Vec::with_capacity(images.len());
+        for (x, image) in images {
+            let (x, before) = x.split_tape();
+            tape = tape.merge(before);
+            inputs.push((x, image));
+        }
+        let mut out = Vec::with_capacity(sums.len());
+        for ways in sums {
+            let mut sum: Option<(Matrix<T>, ImageShape)> = None;
+            for (i, Way { from, layers }) in ways.iter().enumerate() {
+                let (x, image) = &inputs[*from];
+                let (x, image) = self.run(layers, x.clone().put_tape(std::mem::take(&mut tape)), *image)?;
+                let bounds = if i + 1 == ways.len() { bounds } else { Bounds::NONE };
+                let joined = match sum.take() {
+                    Some((before, _)) => join(before, x, bounds)?,
+                    None if bounds == Bounds::NONE => x,
+                    None => activate(x, bounds)?,
+                };
+                sum = Some((joined, image));
+            }
+            out.extend(sum);
+        }
+        Ok(out)
     }
 
     fn step<T: dfdx::prelude::Tape<f32, Dev>>(
@@ -243,6 +296,7 @@ impl<'a> Pass<'a> {
                 let (other, _) = self.run(shortcut, x, image)?;
                 (join(one, other, bounds)?, image_out)
             }
+            Layer::Branches(sums) => single(self.branches(sums, vec![(x, image)], bounds)?)?,
         })
     }
 

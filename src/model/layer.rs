@@ -74,6 +74,18 @@ pub enum Layer {
         /// The other; empty for what came in, unchanged.
         shortcut: Vec<Layer>,
     },
+    /// Several images from several, as in HRNet: each the sum of some ways. Of the other layers only a ReLU that follows takes
+    /// more images than one, and a network must end with one.
+    Branches(Vec<Vec<Way>>),
+}
+
+/// A way through layers from one of the images that come in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Way {
+    /// Which image, from 0.
+    pub from: usize,
+    /// What is done with it; nothing, if empty.
+    pub layers: Vec<Layer>,
 }
 
 impl Layer {
@@ -160,13 +172,52 @@ pub(super) fn build(
     rng: &mut ChaCha8Rng,
     members: &mut Vec<Parameter>,
 ) -> Result<ImageShape> {
-    let mut image = image;
+    let mut images = vec![image];
     for (i, layer) in layers.iter().enumerate() {
         let name = format!("{prefix}{i}");
-        image = build_one(layer, image, &name, rng, members)
-            .map_err(|error| error.at(format!("layer {name}, of {image:?}")))?;
+        let built = match layer {
+            Layer::Branches(sums) => build_branches(sums, &images, &name, rng, members),
+            Layer::Relu if i > 0 && matches!(layers[i - 1], Layer::Branches(_)) => Ok(images.clone()),
+            _ => single(&images).and_then(|image| Ok(vec![build_one(layer, image, &name, rng, members)?])),
+        };
+        images = built.map_err(|error| error.at(format!("layer {name}, of {images:?}")))?;
     }
-    Ok(image)
+    single(&images)
+}
+
+/// The one image of layers that take no more.
+fn single(images: &[ImageShape]) -> Result<ImageShape> {
+    match images {
+        [image] => Ok(*image),
+        _ => Err(Error::shape("conv net", "one image", format!("{} branches", images.len()))),
+    }
+}
+
+fn build_branches(
+    sums: &[Vec<Way>],
+    images: &[ImageShape],
+    name: &str,
+    rng: &mut ChaCha8Rng,
+    members: &mut Vec<Parameter>,
+) -> Result<Vec<ImageShape>> {
+    let mut built = Vec::with_capacity(sums.len());
+    for (to, ways) in sums.iter().enumerate() {
+        let mut out = None;
+        for (i, Way { from, layers }) in ways.iter().enumerate() {
+            let expected = || format!("an image below {}", images.len());
+            let image = *images.get(*from).ok_or_else(|| Error::shape("branches", expected(), *from))?;
+            let shape = build(layers, image, &format!("{name}.{to}.{i}."), rng, members)?;
+            if *out.get_or_insert(shape) != shape {
+                let expected = format!("{out:?} from all ways to branch {to}");
+                return Err(Error::shape("branches", expected, format!("{shape:?}")));
+            }
+        }
+        built.push(out.ok_or_else(|| Error::parameter("branches", format!("no way leads to branch {to}")))?);
+    }
+    match built.is_empty() {
+        true => Err(Error::parameter("branches", "a layer without branches")),
+        false => Ok(built),
+    }
 }
 
 fn build_one(
@@ -239,5 +290,6 @@ fn build_one(
             }
             one
         }
+        Layer::Branches(_) => return Err(Error::parameter("layer", "branches are built apart")),
     })
 }

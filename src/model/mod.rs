@@ -11,8 +11,8 @@ mod modules;
 pub use cnn::Cnn;
 pub use conv_net::ConvNet;
 pub use film::Film;
-pub use heatmap_net::HeatmapNet;
-pub use layer::Layer;
+pub use heatmap_net::{HeatmapNet, HighResolution, SimpleBaseline};
+pub use layer::{Layer, Way};
 pub use mlp::Mlp;
 pub use modules::{Conv2d, DepthwiseConv2d, MaxPool2d};
 

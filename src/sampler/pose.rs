@@ -86,7 +86,7 @@ pub enum PoseSource {
 /// A perturbed sample has an error of its own, log-uniform from 0.5 % to 60 % of the box, by which its keypoints are shifted
 /// (normally distributed), and a share of failures, uniform from 0 to a third: the heatmap of the joint's partner or another
 /// joint (swap), next to nothing (drop), or a second, higher peak elsewhere. Peaks differ in height and width; there is noise. A
-/// quarter of the samples are wild, as those of a fresh network: noise up to 300 % of a peak, around another level than 0.
+/// quarter of the samples are wild, as those of a fresh network: noise up to 300 % of a peak.
 #[derive(Debug, Clone)]
 pub struct PoseSampler {
     /// Where heatmaps come from.
@@ -215,15 +215,15 @@ impl PoseSampler {
         let (height, width) = self.size();
         let error = rng.gen_range(0.005f64.ln()..0.6f64.ln()).exp();
         let failing = rng.gen_range(0.0..1.0 / 3.0);
-        let (noise, level) = match rng.gen::<f64>() < WILD {
-            true => (rng.gen_range(0.05f64.ln()..3f64.ln()).exp(), rng.gen_range(-1.0..1.0)),
-            false => (rng.gen_range(0.0..0.05), 0.0),
+        let noise = match rng.gen::<f64>() < WILD {
+            true => rng.gen_range(0.05f64.ln()..3f64.ln()).exp(),
+            false => rng.gen_range(0.0..0.05),
         };
         let mut values = Vec::with_capacity(target.rows() * target.joints() * height * width);
         for (points, size) in target.points().iter().zip(target.sizes()) {
             let shift = error * size[0].max(size[1]);
             for joint in 0..points.len() {
-                let pixel = |_| (level + noise * rng.sample::<f64, _>(StandardNormal)) as f32;
+                let pixel = |_| (noise * rng.sample::<f64, _>(StandardNormal)) as f32;
                 let mut map: Vec<f32> = (0..height * width).map(pixel).collect();
                 let failure = (rng.gen::<f64>() < failing).then(|| rng.gen_range(0..3));
                 let mut peak = rng.gen_range(0.4..1.1);

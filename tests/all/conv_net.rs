@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use dfdx::prelude::*;
-use reloss::model::{Conv2d, ConvNet, DepthwiseConv2d, Layer, MaxPool2d, Model};
+use reloss::model::{
+    Conv2d, ConvNet, DepthwiseConv2d, HeatmapNet, HighResolution, Layer, MaxPool2d, Model, Way,
+};
 use reloss::ops::{
     average_pool, batch_norm, batch_norm_composed, batch_norm_with, batch_norm_with_composed, conv2d,
     conv2d_composed, conv_transpose2d, conv_transpose2d_composed, device, host, matrix, max_pool,
@@ -133,6 +135,37 @@ fn networks_equal_pytorch() {
 }
 
 #[test]
+fn branches_that_do_not_fit_are_refused() {
+    let image = ImageShape { channels: 2, height: 4, width: 4 };
+    let way = |from, layers| Way { from, layers };
+    let two =
+        || Layer::Branches(vec![vec![way(0, vec![])], vec![way(0, vec![Layer::MaxPool(Window::tiles(2))])]]);
+    let refused = |layers: Vec<Layer>| ConvNet::new(image, layers, 0).unwrap_err().to_string();
+    assert!(refused(vec![two()]).contains("expected one image, got 2 branches"), "{}", refused(vec![two()]));
+    let sum = |from: &[usize]| Layer::Branches(vec![from.iter().map(|&f| way(f, vec![])).collect()]);
+    assert!(refused(vec![two(), sum(&[0, 2])]).contains("an image below 2, got 2"));
+    assert!(refused(vec![two(), sum(&[0, 1])]).contains("from all ways to branch 0"));
+    assert!(refused(vec![two(), sum(&[])]).contains("no way leads to branch 0"));
+    assert!(refused(vec![Layer::Branches(vec![])]).contains("without branches"));
+    assert!(refused(vec![two(), Layer::BatchNorm, sum(&[0])]).contains("one image"));
+    assert!(refused(vec![two(), Layer::Relu, Layer::Relu, sum(&[0])]).contains("one image"));
+}
+
+#[test]
+fn what_a_branch_that_is_dropped_shares_with_the_others_still_learns() {
+    let image = ImageShape { channels: 1, height: 2, width: 2 };
+    let conv = Layer::conv2d(1, Window::same(1));
+    let same = || Way { from: 0, layers: vec![] };
+    let second = Layer::Branches(vec![vec![Way { from: 1, layers: vec![] }]]);
+    let layers = vec![conv, Layer::Branches(vec![vec![same()], vec![same()]]), second];
+    let mut net = ConvNet::new(image, layers, 0).unwrap();
+    let x = matrix(vec![1.0, 2.0, 3.0, 4.0], 1, 4).unwrap();
+    let gradients = net.forward(x.leaky_traced()).unwrap().sum::<(), _>().backward();
+    let weight = net.parameters().iter().next().unwrap();
+    assert_eq!(host(&gradients.get(weight.value())), [10.0]);
+}
+
+#[test]
 fn ready_made_networks_are_the_published_ones() {
     let golden = golden();
     let image = ImageShape { channels: 3, height: 32, width: 32 };
@@ -144,6 +177,10 @@ fn ready_made_networks_are_the_published_ones() {
     let mobile = ConvNet::mobilenet_v2(image, 10, 0).unwrap();
     assert_eq!(mobile.layers(), golden.mobilenet_v2.layers);
     assert_eq!(mobile.parameters().count(), golden.mobilenet_v2.parameters);
+    let sizes = HighResolution { stem: 4, bottlenecks: 1, width: 3, stages: vec![1, 1], blocks: 1 };
+    let case = golden.cases.iter().find(|case| case.name == "hrnet").unwrap();
+    let hrnet = HeatmapNet::HighResolution(sizes).build(case.image, 5, 0).unwrap();
+    assert_eq!(hrnet.layers(), case.layers);
     assert!(matches!(ConvNet::resnet(21, image, 10, 0), Err(Error::Parameter { name: "depth", .. })));
 }
 

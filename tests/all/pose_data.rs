@@ -398,6 +398,10 @@ fn sets_are_checked_taken_and_split() {
         PoseSet::new("set", set.skeleton().clone(), pictures, instances)
     };
     assert_eq!(rebuilt(|_| ()).unwrap().instances(), set.instances());
+    // Joints with partners can be mirrored, unless the pictures say otherwise, as the greys of drawn figures do.
+    assert!(rebuilt(|_| ()).unwrap().mirrors());
+    let [part, _] = set.split(0.2, 0).unwrap();
+    assert!(!set.mirrors() && !part.mirrors() && !set.take(&[1]).unwrap().mirrors());
     type Change = fn(&mut Instance);
     let cases: [(Change, &str); 8] = [
         (|i| i.picture = 10, "a picture below 10, got 10"),

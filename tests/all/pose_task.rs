@@ -6,7 +6,7 @@ use reloss::data::{PoseAugment, PoseSet};
 use reloss::experiment::{Case, Comparison, PoseCase, PoseLosses, Results};
 use reloss::loss::HeatmapMse;
 use reloss::metric::{EndPointError, Heatmaps, Keypoints, Metric, OksAp, PckAuc, PckMetric};
-use reloss::model::{HeatmapNet, Model};
+use reloss::model::{HeatmapNet, HighResolution, Model, SimpleBaseline};
 use reloss::ops::ImageShape;
 use reloss::task::{PoseEstimation, Task, Train};
 use reloss::Error;
@@ -14,7 +14,8 @@ use reloss::Error;
 use crate::support::assert_close;
 
 fn tiny() -> HeatmapNet {
-    HeatmapNet { stem: 4, stages: vec![(4, 1), (8, 1)], upward: vec![8], ..HeatmapNet::default() }
+    let stages = vec![(4, 1), (8, 1)];
+    HeatmapNet::Simple(SimpleBaseline { stem: 4, stages, upward: vec![8], ..SimpleBaseline::default() })
 }
 
 fn parts(count: usize) -> [PoseSet; 3] {
@@ -39,7 +40,13 @@ fn the_paper_s_network_has_the_paper_s_size() {
     let learned: usize =
         net.parameters().iter().filter(|p| p.is_learned()).map(|p| p.shape().iter().product::<usize>()).sum();
     assert_eq!(learned, 33_999_697);
-    let none = HeatmapNet { stages: vec![], ..HeatmapNet::default() };
+    // The paper says 28.5 and 63.6 million.
+    let count = |form: HeatmapNet| form.build(image, 17, 0).unwrap().parameters().count();
+    assert_eq!(count(HeatmapNet::hrnet_w32()), 28_536_113);
+    assert_eq!(count(HeatmapNet::hrnet_w48()), 63_595_745);
+    let none = HeatmapNet::Simple(SimpleBaseline { stages: vec![], ..SimpleBaseline::default() });
+    assert!(matches!(none.build(image, 17, 0), Err(Error::Parameter { name: "stages", .. })));
+    let none = HeatmapNet::HighResolution(HighResolution { stages: vec![1, 0], ..HighResolution::default() });
     assert!(matches!(none.build(image, 17, 0), Err(Error::Parameter { name: "stages", .. })));
 }
 

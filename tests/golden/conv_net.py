@@ -68,6 +68,30 @@ def mobilenet_v2(classes):
     return layers + [conv(1280, window(1)), "BatchNorm", "Relu6", "GlobalAverage", {"Linear": classes}]
 
 
+def way(source, *layers):
+    return {"from": source, "layers": list(layers)}
+
+
+def high_resolution(stem, width, joints):
+    """HRNet with two stages of one module, one block a branch, one bottleneck."""
+    halving, same = window(3, 2, 1), window(3, 1, 1)
+    convolution = lambda filters, view: [conv(filters, view), "BatchNorm", "Relu"]
+    shortcut = [conv(4 * stem, window(1)), "BatchNorm"]
+    body = convolution(stem, window(1)) + convolution(stem, same) + [conv(4 * stem, window(1)), "BatchNorm"]
+    layers = convolution(stem, halving) + convolution(stem, halving)
+    layers += [{"Residual": {"body": body, "shortcut": shortcut}}, "Relu"]
+    layers.append({"Branches": [[way(0, *convolution(width, same))], [way(0, *convolution(2 * width, halving))]]})
+    filters = [width, 2 * width, 4 * width]
+    up = lambda f, to: way(f, conv(filters[to], window(1)), "BatchNorm", {"Upsample": 2 ** (f - to)})
+    down = lambda f, to: way(f, conv(filters[to], halving), "BatchNorm")
+    layers.append({"Branches": [[way(b, *basic_block(filters[b], filters[b], 1))] for b in range(2)]})
+    layers += [{"Branches": [[way(0), up(1, 0)], [down(0, 1), way(1)]]}, "Relu"]
+    layers.append({"Branches": [[way(0)], [way(1)], [way(1, *convolution(4 * width, halving))]]})
+    layers.append({"Branches": [[way(b, *basic_block(filters[b], filters[b], 1))] for b in range(3)]})
+    layers += [{"Branches": [[way(0), up(1, 0), up(2, 0)]]}, "Relu", conv(joints, window(1), bias=True)]
+    return layers
+
+
 class Shrink(nn.Module):
     def __init__(self, channels, stride):
         super().__init__()
@@ -87,6 +111,29 @@ class Residual(nn.Module):
         return self.body(x) + self.shortcut(x)
 
 
+class Branches(nn.Module):
+    """Modules are named branch, way; the output is a list, as is the input but for the first branches."""
+
+    def __init__(self, sums, shapes):
+        super().__init__()
+        self.sources = [[way["from"] for way in ways] for ways in sums]
+        for to, ways in enumerate(sums):
+            layers = [network(way["layers"], shapes[way["from"]]) for way in ways]
+            self.add_module(str(to), nn.ModuleList(layers))
+
+    def forward(self, images):
+        images = images if isinstance(images, list) else [images]
+        children = dict(self.named_children())
+        sums = [sum(layers(images[source]) for layers, source in zip(children[str(to)], sources))
+                for to, sources in enumerate(self.sources)]
+        return sums if len(sums) > 1 else sums[0]
+
+
+class Relu(nn.Module):
+    def forward(self, x):
+        return [image.relu() for image in x] if isinstance(x, list) else x.relu()
+
+
 class GlobalAverage(nn.Module):
     def forward(self, x):
         return x.mean((2, 3), keepdim=True)
@@ -98,9 +145,13 @@ class Linear(nn.Linear):
 
 
 def module(layer, shape):
+    if isinstance(layer, dict) and "Branches" in layer:
+        return Branches(layer["Branches"], shape if isinstance(shape, list) else [shape])
+    if layer == "Relu":
+        return Relu()
     channels = shape[0]
     if isinstance(layer, str):
-        plain = {"Relu": nn.ReLU, "Relu6": nn.ReLU6, "GlobalAverage": GlobalAverage}
+        plain = {"Relu6": nn.ReLU6, "GlobalAverage": GlobalAverage}
         return nn.BatchNorm2d(channels) if layer == "BatchNorm" else plain[layer]()
     ((kind, value),) = layer.items()
     if kind == "Conv2d":
@@ -130,7 +181,9 @@ def network(layers, shape):
     for layer in layers:
         modules.append(module(layer, shape).double())
         modules[-1].eval()
-        shape = modules[-1](torch.zeros(1, *shape).double()).shape[1:]
+        zeros = lambda shape: torch.zeros(1, *shape).double()
+        out = modules[-1]([zeros(s) for s in shape] if isinstance(shape, list) else zeros(shape))
+        shape = [image.shape[1:] for image in out] if isinstance(out, list) else out.shape[1:]
     return nn.Sequential(*modules)
 
 
@@ -205,6 +258,7 @@ def main():
         case("inverted residual", (4, 6, 5), inverted_residual(4, 4, 1, 3)),
         case("inverted residual, stride 2", (4, 7, 6), inverted_residual(4, 6, 2, 3)),
         case("resnet 20", (3, 32, 32), resnet(20, 10), rows=2),
+        case("hrnet", (1, 32, 16), high_resolution(4, 3, 5)),
     ]
     mobile = network(mobilenet_v2(10), torch.Size((3, 32, 32)))
     count = sum(p.numel() for p in mobile.parameters())

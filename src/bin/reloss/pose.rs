@@ -57,6 +57,12 @@ enum Network {
     Small,
     /// The paper's ResNet-50 with three transposed convolutions.
     Resnet50,
+    /// A small HRNet: two branches, then three, 16 to 64 filters.
+    HrnetSmall,
+    /// The paper's HRNet-W32.
+    HrnetW32,
+    /// The paper's HRNet-W48.
+    HrnetW48,
 }
 
 impl Arguments {
@@ -72,6 +78,9 @@ impl Arguments {
         let network = match self.network {
             Network::Small => HeatmapNet::default(),
             Network::Resnet50 => HeatmapNet::resnet_50(),
+            Network::HrnetSmall => HeatmapNet::hrnet_small(),
+            Network::HrnetW32 => HeatmapNet::hrnet_w32(),
+            Network::HrnetW48 => HeatmapNet::hrnet_w48(),
         };
         let sized = |case| PoseCase {
             size: [self.height, self.width],

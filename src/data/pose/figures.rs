@@ -66,7 +66,7 @@ impl PoseSet {
     /// Generated grey pictures of `side` × `side` pixels, each with one figure of 14 joints in front of clutter.
     ///
     /// Pose, size, place, limbs' thickness and greys are random; limbs of the figure's left are lighter than
-    /// those of its right, and half of the figures are seen from behind. In a third of the pictures a rectangle
+    /// those of its right (so no mirror image is one of these figures: [`PoseSet::mirrors`]), and half of the figures are seen from behind. In a third of the pictures a rectangle
     /// hides a part of the figure: joints under it stay annotated. The area is that of the box, which holds all that is
     /// drawn of the figure; the fall-offs are [`Skeleton::SIGMA`]. Pixels have 256 levels; the same seed gives the same
     /// pictures on any number of threads, and more pictures begin with the same ones.
@@ -101,7 +101,8 @@ impl PoseSet {
             pictures.push(Picture::new(pixels, shape)?);
             instances.push(instance);
         }
-        Self::new("figures", skeleton, pictures, instances)
+        // A mirror image would have the lighter limbs on the figure's right.
+        Ok(Self::new("figures", skeleton, pictures, instances)?.without_mirrors())
     }
 }
 

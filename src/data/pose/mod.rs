@@ -60,6 +60,7 @@ pub struct PoseSet {
     skeleton: Skeleton,
     pictures: Vec<Arc<Picture>>,
     instances: Vec<Instance>,
+    mirrors: bool,
     left_out: LeftOut,
 }
 
@@ -115,7 +116,9 @@ impl PoseSet {
             false => Arc::new(picture),
         };
         let pictures = pictures.into_iter().map(one_kind).collect();
-        Ok(Self { name: name.to_string(), skeleton, pictures, instances, left_out: LeftOut::default() })
+        let mirrors = skeleton.partners().iter().enumerate().any(|(joint, &other)| joint != other);
+        let left_out = LeftOut::default();
+        Ok(Self { name: name.to_string(), skeleton, pictures, instances, mirrors, left_out })
     }
 
     /// The name in tables.
@@ -136,6 +139,17 @@ impl PoseSet {
     /// The figures.
     pub fn instances(&self) -> &[Instance] {
         &self.instances
+    }
+
+    /// Whether a mirror image, partners exchanged, is one that could be in this set: so unless its joints have no partners or
+    /// its pictures tell left from right by something else than shape.
+    pub fn mirrors(&self) -> bool {
+        self.mirrors
+    }
+
+    /// The same set, to be trained on without mirror images.
+    pub fn without_mirrors(self) -> Self {
+        Self { mirrors: false, ..self }
     }
 
     /// What the file has and this set, or the one it is a part of, leaves out.
@@ -202,7 +216,8 @@ impl PoseSet {
             true => Err(Error::shape("take", "one index or more", 0)),
             false => {
                 let (name, skeleton) = (self.name.clone(), self.skeleton.clone());
-                Ok(Self { name, skeleton, pictures, instances, left_out: self.left_out })
+                let Self { mirrors, left_out, .. } = *self;
+                Ok(Self { name, skeleton, pictures, instances, mirrors, left_out })
             }
         }
     }
