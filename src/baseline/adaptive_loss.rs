@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::error::{check_positive, Error, Result};
 use crate::loss::Loss;
 use crate::metric::Scores;
-use crate::model::{Mlp, Model};
+use crate::model::{Mlp, Model, Parametric};
 use crate::ops::{check_batch, device, host, matrix, Adam};
 use crate::{Matrix, Scalar, Tape};
 

@@ -12,7 +12,7 @@ use super::record;
 use crate::error::{check_positive, Error, Result};
 use crate::loss::Loss;
 use crate::metric::Scores;
-use crate::model::{Mlp, Model};
+use crate::model::{Mlp, Model, Parametric};
 use crate::ops::{host, matrix, Adam};
 use crate::rank::{rank, Ties};
 use crate::{Matrix, Scalar, Tape};

@@ -6,7 +6,7 @@ use rand_chacha::rand_core::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::error::{check_finite, check_positive, Error, Result};
-use crate::model::{Mlp, Model};
+use crate::model::{Mlp, Model, Parametric};
 use crate::ops::{host, matrix, Adam};
 
 /// The metric of a model with these adapters.

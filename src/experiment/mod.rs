@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::metric::{Bootstrap, Direction, Interval, Metric};
-use crate::model::Model;
+use crate::model::Parametric;
 use crate::task::Outcome;
 
 /// One run of one loss: what was trained, how, and the metric on its test part.
@@ -56,7 +56,7 @@ pub struct Run {
 
 impl Run {
     /// A metric of one outcome's test predictions.
-    fn judged<M: Model, P, L: Borrow<T>, T: ?Sized>(
+    fn judged<M: Parametric, P, L: Borrow<T>, T: ?Sized>(
         (data, setting): (&str, &str),
         loss: &str,
         metric: &dyn Metric<P, T>,

@@ -4,7 +4,7 @@ use dfdx::prelude::*;
 use rand_chacha::rand_core::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::Model;
+use super::{Model, Parametric};
 use crate::error::{Error, Result};
 use crate::ops::{conv_pool, linear, linear_layer, ImageShape, Parameters};
 use crate::{Dev, Matrix, Tape};
@@ -13,7 +13,7 @@ use crate::{Dev, Matrix, Tape};
 ///
 /// # Example
 /// ```
-/// use reloss::{model::{Cnn, Model}, ops::ImageShape};
+/// use reloss::{model::{Cnn, Model, Parametric}, ops::ImageShape};
 /// let image = ImageShape { channels: 1, height: 28, width: 112 };
 /// let model = Cnn::new(image, [32, 64], 64, 1, 0)?;
 /// assert_eq!(model.parameters().count(), 32 * 26 + 64 * (32 * 25 + 1) + 64 * (64 * 7 * 28 + 1) + 65);
@@ -74,19 +74,11 @@ impl Cnn {
     }
 }
 
-impl Model for Cnn {
+impl Parametric for Cnn {
     fn name(&self) -> String {
         // Weight and bias of every layer; the last one's outputs are the task's.
         let widths = self.parameters.iter().step_by(2).take(3).map(|weight| weight.shape()[0].to_string());
         format!("cnn-{}", widths.collect::<Vec<_>>().join("-"))
-    }
-
-    fn forward(&mut self, x: Matrix<Tape>) -> Result<Matrix<Tape>> {
-        self.run(x)
-    }
-
-    fn predict(&self, x: Matrix) -> Result<Matrix> {
-        self.run(x)
     }
 
     fn parameters(&self) -> &Parameters {
@@ -95,5 +87,15 @@ impl Model for Cnn {
 
     fn parameters_mut(&mut self) -> &mut Parameters {
         &mut self.parameters
+    }
+}
+
+impl Model for Cnn {
+    fn forward(&mut self, x: Matrix<Tape>) -> Result<Matrix<Tape>> {
+        self.run(x)
+    }
+
+    fn predict(&self, x: Matrix) -> Result<Matrix> {
+        self.run(x)
     }
 }

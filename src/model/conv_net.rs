@@ -5,7 +5,7 @@ use rand_chacha::rand_core::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::layer::{build, Layer, Way};
-use super::Model;
+use super::{Model, Parametric};
 use crate::error::{Error, Result};
 use crate::ops::{
     activate, average_pool, conv2d, conv_pool, conv_transpose2d, global_average, host, join, linear,
@@ -20,7 +20,7 @@ use crate::{Dev, Matrix, Tape};
 ///
 /// # Example
 /// ```
-/// use reloss::model::{ConvNet, Layer, Model};
+/// use reloss::model::{ConvNet, Layer, Model, Parametric};
 /// use reloss::ops::{ImageShape, Window};
 /// let image = ImageShape { channels: 1, height: 8, width: 8 };
 /// let mut layers = vec![Layer::conv2d(4, Window::same(3)), Layer::BatchNorm, Layer::Relu];
@@ -316,11 +316,21 @@ impl<'a> Pass<'a> {
     }
 }
 
-impl Model for ConvNet {
+impl Parametric for ConvNet {
     fn name(&self) -> String {
         self.name.clone()
     }
 
+    fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    fn parameters_mut(&mut self) -> &mut Parameters {
+        &mut self.parameters
+    }
+}
+
+impl Model for ConvNet {
     fn forward(&mut self, x: Matrix<Tape>) -> Result<Matrix<Tape>> {
         let mut pass = Pass::new(&self.parameters, true);
         let out = pass.whole(self, x)?;
@@ -338,13 +348,5 @@ impl Model for ConvNet {
 
     fn predict(&self, x: Matrix) -> Result<Matrix> {
         Pass::new(&self.parameters, false).whole(self, x)
-    }
-
-    fn parameters(&self) -> &Parameters {
-        &self.parameters
-    }
-
-    fn parameters_mut(&mut self) -> &mut Parameters {
-        &mut self.parameters
     }
 }

@@ -2,7 +2,7 @@
 
 use dfdx::prelude::*;
 
-use super::{Mlp, Model};
+use super::{Mlp, Model, Parametric};
 use crate::error::{Error, Result};
 use crate::ops::{host, linear, Parameter, Parameters};
 use crate::{Dev, Matrix, Tape};
@@ -14,7 +14,7 @@ use crate::{Dev, Matrix, Tape};
 ///
 /// # Example
 /// ```
-/// use reloss::model::{Film, Mlp, Model};
+/// use reloss::model::{Film, Mlp, Model, Parametric};
 /// let film = Film::new(&Mlp::new(&[64, 128, 10], 0)?)?;
 /// assert_eq!(film.parameters().count(), 2 * 128);
 /// # Ok::<(), reloss::Error>(())
@@ -90,17 +90,9 @@ impl Film {
     }
 }
 
-impl Model for Film {
+impl Parametric for Film {
     fn name(&self) -> String {
         format!("{}-film", self.base.name())
-    }
-
-    fn forward(&mut self, x: Matrix<Tape>) -> Result<Matrix<Tape>> {
-        self.run(x)
-    }
-
-    fn predict(&self, x: Matrix) -> Result<Matrix> {
-        self.run(x)
     }
 
     fn parameters(&self) -> &Parameters {
@@ -109,5 +101,15 @@ impl Model for Film {
 
     fn parameters_mut(&mut self) -> &mut Parameters {
         &mut self.adapters
+    }
+}
+
+impl Model for Film {
+    fn forward(&mut self, x: Matrix<Tape>) -> Result<Matrix<Tape>> {
+        self.run(x)
+    }
+
+    fn predict(&self, x: Matrix) -> Result<Matrix> {
+        self.run(x)
     }
 }

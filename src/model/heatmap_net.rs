@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConvNet, Layer, Model, Way};
+use super::{ConvNet, Layer, Parametric, Way};
 use crate::error::{Error, Result};
 use crate::ops::{ImageShape, Window};
 

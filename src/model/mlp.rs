@@ -4,7 +4,7 @@ use dfdx::prelude::*;
 use rand_chacha::rand_core::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::Model;
+use super::{Model, Parametric};
 use crate::error::{Error, Result};
 use crate::ops::{host, linear, linear_layer, Parameter, Parameters};
 use crate::{Dev, Matrix, Tape};
@@ -13,7 +13,7 @@ use crate::{Dev, Matrix, Tape};
 ///
 /// # Example
 /// ```
-/// use reloss::model::{Mlp, Model};
+/// use reloss::model::{Mlp, Model, Parametric};
 /// let model = Mlp::new(&[64, 128, 10], 0)?;
 /// assert_eq!(model.parameters().count(), 64 * 128 + 128 + 128 * 10 + 10);
 /// # Ok::<(), reloss::Error>(())
@@ -97,17 +97,9 @@ impl Mlp {
     }
 }
 
-impl Model for Mlp {
+impl Parametric for Mlp {
     fn name(&self) -> String {
         Self::name_of(&self.sizes())
-    }
-
-    fn forward(&mut self, x: Matrix<Tape>) -> Result<Matrix<Tape>> {
-        self.run(x)
-    }
-
-    fn predict(&self, x: Matrix) -> Result<Matrix> {
-        self.run(x)
     }
 
     fn parameters(&self) -> &Parameters {
@@ -116,5 +108,15 @@ impl Model for Mlp {
 
     fn parameters_mut(&mut self) -> &mut Parameters {
         &mut self.parameters
+    }
+}
+
+impl Model for Mlp {
+    fn forward(&mut self, x: Matrix<Tape>) -> Result<Matrix<Tape>> {
+        self.run(x)
+    }
+
+    fn predict(&self, x: Matrix) -> Result<Matrix> {
+        self.run(x)
     }
 }

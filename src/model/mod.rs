@@ -20,11 +20,20 @@ use crate::error::Result;
 use crate::ops::Parameters;
 use crate::{Matrix, Tape};
 
-/// A model with parameters that maps a batch of inputs to a batch of predictions.
-pub trait Model {
+/// What has parameters to learn.
+pub trait Parametric {
     /// Its name in tables, with its widths.
     fn name(&self) -> String;
 
+    /// What it has learned.
+    fn parameters(&self) -> &Parameters;
+
+    /// What it learns, for an optimiser or a file to change.
+    fn parameters_mut(&mut self) -> &mut Parameters;
+}
+
+/// A model that maps a batch of inputs, a row each, to a batch of predictions.
+pub trait Model: Parametric {
     /// Predictions (rows, outputs) for inputs (rows, width), recorded on the tape: a step of training.
     ///
     /// What a model keeps of the batches it has seen (running means) changes.
@@ -38,10 +47,4 @@ pub trait Model {
     /// # Errors
     /// As [`Model::forward`].
     fn predict(&self, x: Matrix) -> Result<Matrix>;
-
-    /// What the model has learned.
-    fn parameters(&self) -> &Parameters;
-
-    /// What the model learns, for an optimiser or a file to change.
-    fn parameters_mut(&mut self) -> &mut Parameters;
 }

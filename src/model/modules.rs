@@ -13,7 +13,8 @@ type DeviceError = <Dev as HasErr>::Err;
 
 /// Convolution without bias as a dfdx module, beside dfdx's `BatchNorm2D`, `Bias2D`, `ReLU`, `Residual`, `AvgPoolGlobal`.
 ///
-/// For networks whose channels are types; dfdx's own needs a nightly compiler. [`ConvNet`](super::ConvNet) is for sizes
+/// For networks whose channels are types; dfdx's own needs a nightly compiler. With dfdx's feature `safetensors` it is saved
+/// and loaded as dfdx's other modules are. [`ConvNet`](super::ConvNet) is for sizes
 /// known only when running, says which sizes do not fit, and is the faster.
 ///
 /// # Shapes

@@ -13,7 +13,7 @@ use crate::baseline::{Observation, ValueFunction, ValueOptions};
 use crate::error::{Error, Result};
 use crate::loss::{CrossEntropy, Loss};
 use crate::metric::Metric;
-use crate::model::{Film, Model};
+use crate::model::{Film, Parametric};
 use crate::ops::{host, matrix, Adam, Optimizer, Parameter, Parameters, Sgd};
 use crate::{Scalar, Tape};
 

@@ -23,12 +23,12 @@ use std::borrow::Borrow;
 use crate::error::Result;
 use crate::loss::Loss;
 use crate::metric::Metric;
-use crate::model::Model;
+use crate::model::Parametric;
 
 /// What losses are compared on: it trains a fresh model with any of them and judges it.
 pub trait Task {
     /// The model it trains.
-    type Model: Model;
+    type Model: Parametric;
     /// What a metric judges: class scores, heatmaps.
     type Prediction;
     /// What a metric judges predictions against.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::run::{not_finite, Lessons, Run};
+use super::run::{batch_loss, not_finite, Lessons, Run, StepLoss};
 use super::{MetricOf, Outcome, OutcomeOf, Task, Train};
 use crate::data::{heatmap_targets, shuffled_batches, Crop, PoseAugment, PoseSet, View};
 use crate::error::{Error, Result};
@@ -237,15 +237,36 @@ struct PoseLessons<'a> {
     options: &'a Train,
 }
 
-impl Lessons for PoseLessons<'_> {
+impl<M: Model> Lessons<M> for PoseLessons<'_> {
     type Aim = HeatmapTargets;
-    type Aims = HeatmapTargets;
 
     fn batches(&self, epoch: usize) -> Result<Vec<Vec<usize>>> {
         let [train, ..] = &self.task.crops;
         shuffled_batches(train.rows(), self.options.batch, self.options.seed_of_epoch(epoch))
     }
 
+    fn loss(
+        &self,
+        model: &mut M,
+        loss: &dyn Loss<HeatmapTargets>,
+        rows: &[usize],
+        step: usize,
+    ) -> Result<StepLoss> {
+        let (x, targets) = self.batch(rows, step)?;
+        batch_loss(model, loss, x, &targets, step)
+    }
+
+    fn validate(&self, model: &M, step: usize) -> Result<f64> {
+        let [_, validation, _] = &self.task.crops;
+        match self.task.heatmaps(model, validation) {
+            Ok(heatmaps) => self.metric.value(&heatmaps, &validation.keypoints),
+            Err(Error::NotFinite { .. }) => Err(not_finite(step)),
+            Err(other) => Err(other),
+        }
+    }
+}
+
+impl PoseLessons<'_> {
     /// The figures of a step, cut out anew where they are varied.
     fn batch(&self, rows: &[usize], step: usize) -> Result<(Matrix, HeatmapTargets)> {
         let [train, ..] = &self.task.crops;
@@ -266,17 +287,6 @@ impl Lessons for PoseLessons<'_> {
         self.tensors(pixels, self.task.targets(crops.iter())?)
     }
 
-    fn validate(&self, model: &impl Model, step: usize) -> Result<f64> {
-        let [_, validation, _] = &self.task.crops;
-        match self.task.heatmaps(model, validation) {
-            Ok(heatmaps) => self.metric.value(&heatmaps, &validation.keypoints),
-            Err(Error::NotFinite { .. }) => Err(not_finite(step)),
-            Err(other) => Err(other),
-        }
-    }
-}
-
-impl PoseLessons<'_> {
     fn tensors(&self, pixels: Vec<f32>, targets: (Vec<f32>, Vec<bool>)) -> Result<(Matrix, HeatmapTargets)> {
         let width = self.task.image().len();
         let rows = pixels.len() / width;

@@ -1,6 +1,5 @@
 //! The loop of training, whatever a model predicts.
 
-use std::borrow::Borrow;
 use std::collections::HashMap;
 
 use dfdx::prelude::*;
@@ -8,43 +7,53 @@ use dfdx::prelude::*;
 use super::{Epoch, Train};
 use crate::error::{Error, Result};
 use crate::loss::Loss;
-use crate::model::Model;
+use crate::model::{Model, Parametric};
 use crate::ops::{scalar, Adam};
 use crate::{Matrix, Scalar, Tape};
 
 /// What a model learns from and is validated by.
-pub(super) trait Lessons {
+pub(super) trait Lessons<M> {
     /// What losses compare predictions with.
     type Aim: ?Sized;
-    /// That of a batch, owned.
-    type Aims: Borrow<Self::Aim>;
 
     /// The rows of each batch of an epoch, from 0.
     fn batches(&self, epoch: usize) -> Result<Vec<Vec<usize>>>;
 
-    /// What goes into the model at a step, and what should come out.
-    fn batch(&self, rows: &[usize], step: usize) -> Result<(Matrix, Self::Aims)>;
+    /// The loss of a step's rows.
+    fn loss(
+        &self,
+        model: &mut M,
+        loss: &dyn Loss<Self::Aim>,
+        rows: &[usize],
+        step: usize,
+    ) -> Result<StepLoss>;
 
     /// The metric on the validation part, after so many steps.
-    fn validate(&self, model: &impl Model, step: usize) -> Result<f64>;
+    fn validate(&self, model: &M, step: usize) -> Result<f64>;
 }
 
+/// The value of a loss before a step, and what it is differentiated by.
+pub(super) type StepLoss = (f64, Scalar<Tape>);
+
 /// A run of training.
-pub(super) struct Run<'a, S: Lessons> {
+pub(super) struct Run<'a, S, A: ?Sized> {
     pub(super) lessons: &'a S,
-    pub(super) loss: &'a dyn Loss<S::Aim>,
+    pub(super) loss: &'a dyn Loss<A>,
     /// The loss of the first steps, where there is a warm-up.
-    pub(super) original: &'a dyn Loss<S::Aim>,
+    pub(super) original: &'a dyn Loss<A>,
     pub(super) options: &'a Train,
 }
 
-impl<S: Lessons> Run<'_, S> {
+impl<S, A: ?Sized> Run<'_, S, A> {
     /// Trains a model and shows it after every epoch.
-    pub(super) fn train<M: Model + Clone>(
+    pub(super) fn train<M: Parametric + Clone>(
         &self,
         mut model: M,
         mut after_epoch: impl FnMut(usize, &M) -> Result<()>,
-    ) -> Result<(M, Vec<Epoch>)> {
+    ) -> Result<(M, Vec<Epoch>)>
+    where
+        S: Lessons<M, Aim = A>,
+    {
         let Self { options, .. } = *self;
         options.check()?;
         let mut adam = Adam::new(options.learning_rate, 0.0);
@@ -62,7 +71,10 @@ impl<S: Lessons> Run<'_, S> {
     }
 
     /// One pass over the training part; epochs count from 0.
-    fn epoch(&self, model: &mut impl Model, adam: &mut Adam, epoch: usize) -> Result<Epoch> {
+    fn epoch<M: Parametric>(&self, model: &mut M, adam: &mut Adam, epoch: usize) -> Result<Epoch>
+    where
+        S: Lessons<M, Aim = A>,
+    {
         let Self { lessons, options, .. } = *self;
         let batches = lessons.batches(epoch)?;
         let (first, total) = (epoch * batches.len(), options.epochs * batches.len());
@@ -71,8 +83,7 @@ impl<S: Lessons> Run<'_, S> {
         for (step, rows) in (first..).zip(&batches) {
             let loss = if step < warm { self.original } else { self.loss };
             adam.set_learning_rate(options.rate(step, total));
-            let (x, aim) = lessons.batch(rows, step)?;
-            let (before, value) = batch_loss(model, loss, x, aim.borrow(), step)?;
+            let (before, value) = lessons.loss(model, loss, rows, step)?;
             adam.update(model.parameters_mut(), &mut value.try_backward()?)?;
             sum += before;
         }
@@ -91,7 +102,7 @@ impl Train {
     }
 
     /// Keeps a model that is good so far.
-    fn keep(&self, model: &impl Model, epoch: usize) -> Result<()> {
+    fn keep(&self, model: &impl Parametric, epoch: usize) -> Result<()> {
         let Some(path) = &self.checkpoint else { return Ok(()) };
         let notes = HashMap::from([("reloss.epoch".to_string(), epoch.to_string())]);
         model.parameters().save(path, notes)
@@ -118,19 +129,24 @@ fn diverged(step: usize, reason: String) -> Error {
     Error::Diverged { what: "training".to_string(), step, reason }
 }
 
-/// The loss of a batch, before a step, and what it is differentiated by.
+/// The loss of a batch of rows.
 pub(super) fn batch_loss<A: ?Sized>(
     model: &mut impl Model,
     loss: &dyn Loss<A>,
     x: Matrix,
     aim: &A,
     step: usize,
-) -> Result<(f64, Scalar<Tape>)> {
+) -> Result<StepLoss> {
     let prediction = model.forward(x.leaky_traced())?;
     let value = match loss.loss(prediction, aim) {
         Err(Error::NotFinite { .. }) => return Err(not_finite(step)),
         other => other?,
     };
+    finite(value, step)
+}
+
+/// A loss that has not left the finite numbers.
+pub(super) fn finite(value: Scalar<Tape>, step: usize) -> Result<StepLoss> {
     let before = f64::from(scalar(&value));
     match before.is_finite() {
         true => Ok((before, value)),

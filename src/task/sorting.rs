@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::Numbers;
 use crate::error::{check_positive, Error, Result};
 use crate::loss::{Loss, PermutationLoss};
-use crate::model::{Cnn, Model};
+use crate::model::{Cnn, Model, Parametric};
 use crate::ops::{host, matrix, scalar, Adam, AdamState, ImageShape, Parameters};
 use crate::progress::Progress;
 use crate::rank::{rank, Ties};

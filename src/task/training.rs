@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::run::{not_finite, Lessons, Run};
+use super::run::{batch_loss, not_finite, Lessons, Run, StepLoss};
 use crate::data::{Augment, Dataset, ImageShape, Splits};
 use crate::error::{check_positive, Error, Result};
 use crate::loss::{CrossEntropy, Loss};
@@ -187,24 +187,24 @@ impl Training<'_> {
     }
 }
 
-impl Lessons for Training<'_> {
+impl<M: Model> Lessons<M> for Training<'_> {
     type Aim = [usize];
-    type Aims = Vec<usize>;
 
     fn batches(&self, epoch: usize) -> Result<Vec<Vec<usize>>> {
         self.options.batches(&self.splits.train, epoch)
     }
 
-    /// The rows of a step, varied.
-    fn batch(&self, rows: &[usize], step: usize) -> Result<(Matrix, Vec<usize>)> {
+    /// Rows are varied first.
+    fn loss(&self, model: &mut M, loss: &dyn Loss, rows: &[usize], step: usize) -> Result<StepLoss> {
         let mut batch = Batch::of(&self.splits.train, rows);
         if let Some((augment, image)) = &self.augment {
             augment.apply(&mut batch.features, *image, self.options.seed_of(step))?;
         }
-        batch.tensors()
+        let (x, labels) = batch.tensors()?;
+        batch_loss(model, loss, x, &labels[..], step)
     }
 
-    fn validate(&self, model: &impl Model, step: usize) -> Result<f64> {
+    fn validate(&self, model: &M, step: usize) -> Result<f64> {
         validate(model, self.metric, &self.splits.validation, step)
     }
 }

@@ -6,7 +6,7 @@ use reloss::data::Dataset;
 use reloss::experiment::{Baselines, Case, Comparison, Ground, Results, Setting, SortingGround};
 use reloss::loss::{CrossEntropy, Loss, PermutationLoss, PlaceLoss};
 use reloss::metric::{ClassMetric, Scores, SetsInOrder};
-use reloss::model::{Film, Mlp, Model};
+use reloss::model::{Film, Mlp, Model, Parametric};
 use reloss::ops::{host, matrix, Parameter, Parameters};
 use reloss::task::{Classification, Descent, MetricOpt, Task, Train};
 use reloss::{Error, Matrix, Scalar, Tape};

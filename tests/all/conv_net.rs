@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dfdx::prelude::*;
 use reloss::model::{
-    Conv2d, ConvNet, DepthwiseConv2d, HeatmapNet, HighResolution, Layer, MaxPool2d, Model, Way,
+    Conv2d, ConvNet, DepthwiseConv2d, HeatmapNet, HighResolution, Layer, MaxPool2d, Model, Parametric, Way,
 };
 use reloss::ops::{
     average_pool, batch_norm, batch_norm_composed, batch_norm_with, batch_norm_with_composed, conv2d,

@@ -7,7 +7,7 @@ use reloss::data::{Augment, Dataset, ImageShape, Split};
 use reloss::experiment::{Case, Comparison, ImageCase, ImageLosses, Results, Setting};
 use reloss::loss::{value, CrossEntropy, Loss};
 use reloss::metric::{Scores, TopK};
-use reloss::model::Model;
+use reloss::model::{Model, Parametric};
 use reloss::ops::{host, matrix, Parameters};
 use reloss::surrogate::{Learn, Pretrained, Surrogate};
 use reloss::task::{Architecture, ImageClassification, Task, Train};

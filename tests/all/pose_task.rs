@@ -6,7 +6,7 @@ use reloss::data::{PoseAugment, PoseSet};
 use reloss::experiment::{Case, Comparison, PoseCase, PoseLosses, Results};
 use reloss::loss::HeatmapMse;
 use reloss::metric::{EndPointError, Heatmaps, Keypoints, Metric, OksAp, PckAuc, PckMetric};
-use reloss::model::{HeatmapNet, HighResolution, Model, SimpleBaseline};
+use reloss::model::{HeatmapNet, HighResolution, Parametric, SimpleBaseline};
 use reloss::ops::ImageShape;
 use reloss::task::{PoseEstimation, Task, Train};
 use reloss::Error;

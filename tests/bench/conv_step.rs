@@ -5,7 +5,7 @@
 
 use dfdx::prelude::*;
 use reloss::loss::{CrossEntropy, Loss};
-use reloss::model::{ConvNet, Model};
+use reloss::model::{ConvNet, Model, Parametric};
 use reloss::ops::{matrix, Adam, ImageShape};
 use reloss::Matrix;
 

@@ -6,7 +6,7 @@
 use dfdx::prelude::*;
 use reloss::loss::{HeatmapMse, HeatmapTargets, Loss};
 use reloss::metric::{Heatmaps, Keypoints, Metric, PckMetric};
-use reloss::model::{ConvNet, HeatmapNet, Model};
+use reloss::model::{ConvNet, HeatmapNet, Model, Parametric};
 use reloss::ops::{matrix, Adam, ImageShape};
 use reloss::Matrix;
 
