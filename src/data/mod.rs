@@ -1,5 +1,5 @@
-//! Data sets: rows of numbers with class labels, embedded or read from files; pictures with annotated joints; readers of
-//! the tasks' official formats.
+//! Data sets: rows of numbers with class labels, embedded or read from files; pictures with annotated joints; parallel
+//! text; readers of the tasks' official formats.
 
 mod archive;
 mod cifar;
@@ -16,6 +16,7 @@ mod pose;
 mod reading;
 mod split;
 mod text;
+mod translation;
 
 pub use cifar::CifarLabels;
 pub use coco::{coco_annotations, coco_detections, Annotation, Detection, COCO_SIGMAS};
@@ -31,6 +32,11 @@ pub use reading::{predicted_answers, questions, Answer, Question};
 pub(crate) use split::shuffled_batches;
 pub use split::{Scaler, Split, Splits};
 pub use text::lines;
+use text::utf8;
+pub use translation::{
+    normalised, EncodeOptions, EncodedText, ParallelText, SentencePair, TextSplit, TokenRows,
+    TranslationBatch, TsvColumns, Unfit, Units, Vocabulary,
+};
 
 use std::path::Path;
 

@@ -11,11 +11,13 @@ use crate::files;
 /// [`Error::Io`] for a missing file, [`Error::Data`] with the line for bytes that are no UTF-8.
 pub fn lines(path: &Path) -> Result<Vec<String>> {
     let bytes = files::read(path)?;
-    match std::str::from_utf8(&bytes) {
-        Ok(text) => Ok(text.lines().map(str::to_string).collect()),
-        Err(error) => {
-            let line = bytes[..error.valid_up_to()].iter().filter(|&&b| b == b'\n').count() + 1;
-            Err(Error::data(path, Some(line), "not UTF-8"))
-        }
-    }
+    utf8(&bytes, path).map(|text| text.lines().map(str::to_string).collect())
+}
+
+/// The text of a file.
+pub(super) fn utf8<'a>(bytes: &'a [u8], path: &Path) -> Result<&'a str> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let line = bytes[..error.valid_up_to()].iter().filter(|&&b| b == b'\n').count() + 1;
+        Error::data(path, Some(line), "not UTF-8")
+    })
 }

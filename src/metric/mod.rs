@@ -16,6 +16,7 @@ mod scores;
 mod sets;
 mod tally;
 mod text;
+mod translation;
 
 pub(crate) use bootstrap::quantile;
 pub use bootstrap::{Bootstrap, Difference, Interval};
@@ -42,6 +43,7 @@ pub use text::{
     rouge_l_sum, rouge_n, token_f1, Bleu, BleuCounts, BleuScore, Chrf, ChrfCounts, Rouge, Smoothing,
     Tokenizer,
 };
+pub use translation::SentenceBleu;
 
 use rayon::prelude::*;
 

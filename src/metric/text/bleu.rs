@@ -139,6 +139,30 @@ impl Bleu {
         Ok(BleuCounts { bleu: *self, counts: counts.collect() })
     }
 
+    /// The counts of segments that are tokens already, with one reference each: the tokenizer and case do not count.
+    ///
+    /// # Errors
+    /// As [`Bleu::corpus`].
+    ///
+    /// # Example
+    /// ```
+    /// use reloss::metric::Bleu;
+    /// let counts = Bleu::default().token_counts(&[vec![7, 8, 9, 5]], &[vec![7, 8, 9, 6]])?;
+    /// assert_eq!(counts.score(&[0])?.matches, [3, 2, 1, 0]);
+    /// # Ok::<(), reloss::Error>(())
+    /// ```
+    pub fn token_counts(&self, hypotheses: &[Vec<usize>], references: &[Vec<usize>]) -> Result<BleuCounts> {
+        if hypotheses.is_empty() || hypotheses.len() != references.len() {
+            let expected = "as many references as hypotheses, one or more";
+            let got = format!("{} and {}", references.len(), hypotheses.len());
+            return Err(Error::shape("BLEU", expected, got));
+        }
+        self.check_options()?;
+        let segments = hypotheses.par_iter().zip(references).with_min_len(SHARE);
+        let counts = segments.flat_map_iter(|(hypothesis, r)| self.count_tokens(hypothesis, &[r.as_slice()]));
+        Ok(BleuCounts { bleu: *self, counts: counts.collect() })
+    }
+
     /// The BLEU of one sentence, by effective order.
     ///
     /// # Errors
@@ -195,13 +219,19 @@ impl Bleu {
         let mut numbers: HashMap<&str, u32> = HashMap::new();
         let hypothesis_ids = identify(&hypothesis, &mut numbers);
         let reference_ids: Vec<Vec<u32>> = references.iter().map(|r| identify(r, &mut numbers)).collect();
-        let length = hypothesis_ids.len();
+        let references: Vec<&[u32]> = reference_ids.iter().map(Vec::as_slice).collect();
+        self.count_tokens(&hypothesis_ids, &references)
+    }
+
+    /// One segment's counts, whatever the tokens are.
+    fn count_tokens<T: Ord>(&self, hypothesis: &[T], references: &[&[T]]) -> Vec<u32> {
+        let length = hypothesis.len();
         // The closest in length, of two the shorter.
-        let closest = reference_ids.iter().map(Vec::len).min_by_key(|&l| (l.abs_diff(length), l));
+        let closest = references.iter().map(|r| r.len()).min_by_key(|&l| (l.abs_diff(length), l));
         let mut counts = vec![length as u32, closest.unwrap_or(0) as u32];
         for n in 1..=self.order {
-            let references: Vec<_> = reference_ids.iter().map(|ids| sorted_grams(ids, n)).collect();
-            let hypothesis = sorted_grams(&hypothesis_ids, n);
+            let references: Vec<_> = references.iter().map(|tokens| sorted_grams(tokens, n)).collect();
+            let hypothesis = sorted_grams(hypothesis, n);
             let matches = hypothesis.chunk_by(|a, b| a == b).map(|run| {
                 let most = references.iter().map(|grams| times(run[0], grams)).max().unwrap_or(0);
                 run.len().min(most)
@@ -288,14 +318,14 @@ fn identify<'a>(spaced: &'a str, numbers: &mut HashMap<&'a str, u32>) -> Vec<u32
     words(spaced).map(&mut number).collect()
 }
 
-pub(super) fn sorted_grams(ids: &[u32], n: usize) -> Vec<&[u32]> {
-    let mut grams: Vec<&[u32]> = ids.windows(n).collect();
+pub(super) fn sorted_grams<T: Ord>(ids: &[T], n: usize) -> Vec<&[T]> {
+    let mut grams: Vec<&[T]> = ids.windows(n).collect();
     grams.sort_unstable();
     grams
 }
 
 /// How often a gram stands in a sorted list.
-pub(super) fn times(gram: &[u32], sorted: &[&[u32]]) -> usize {
+pub(super) fn times<T: Ord>(gram: &[T], sorted: &[&[T]]) -> usize {
     let first = sorted.partition_point(|other| *other < gram);
     sorted[first..].iter().take_while(|other| **other == gram).count()
 }

@@ -87,6 +87,25 @@ impl Chrf {
         Ok(ChrfCounts { chrf: *self, counts: segments.map(best).collect() })
     }
 
+    /// What has to stand beside a reported score, in sacrebleu's form.
+    ///
+    /// # Example
+    /// ```
+    /// use reloss::metric::Chrf;
+    /// let signature = Chrf::default().signature(1);
+    /// assert_eq!(signature, "nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no|version:reloss-0.1.0");
+    /// ```
+    pub fn signature(&self, references: usize) -> String {
+        format!(
+            "nrefs:{references}|case:{}|eff:{}|nc:{}|nw:{}|space:no|version:reloss-{}",
+            if self.lowercase { "lc" } else { "mixed" },
+            if self.smoothed { "no" } else { "yes" },
+            self.order,
+            self.word_order,
+            env!("CARGO_PKG_VERSION")
+        )
+    }
+
     fn count(&self, hypothesis: &str, reference: &str) -> Vec<Counts> {
         let cased = |line: &str| if self.lowercase { line.to_lowercase() } else { line.to_string() };
         let (hypothesis, reference) = (cased(hypothesis), cased(reference));
