@@ -7,6 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
 use super::run::batch_loss;
+use super::run::Trained;
 use super::training::{validate, Batch};
 use super::{Classification, Epoch, Outcome, Train};
 use crate::baseline::{Observation, ValueFunction, ValueOptions};
@@ -111,7 +112,8 @@ impl Classification {
             let loss = losses.iter().sum::<f64>() / losses.len() as f64;
             history.push(Epoch { epoch: epoch + 1, loss, validation });
         }
-        Outcome::new(tuning.film.folded()?, history, &self.splits.test)
+        let validation = history.last().map_or(f64::NAN, |epoch| epoch.validation);
+        Outcome::new(Trained { model: tuning.film.folded()?, validation, history }, &self.splits.test)
     }
 
     /// What adapters give on the way of finetuning runs from starts that are more and more noisy.

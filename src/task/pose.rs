@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::run::{batch_loss, not_finite, Lessons, Run, StepLoss};
+use super::run::{batch_loss, not_finite, Lessons, Run, StepLoss, Trained};
 use super::{MetricOf, Outcome, OutcomeOf, Task, Train};
 use crate::data::{heatmap_targets, shuffled_batches, Crop, PoseAugment, PoseSet, View};
 use crate::error::{Error, Result};
 use crate::loss::{HeatmapMse, HeatmapTargets, Loss};
-use crate::metric::{Heatmaps, Keypoints};
+use crate::metric::{Direction, Heatmaps, Keypoints};
 use crate::model::{ConvNet, HeatmapNet, Model};
 use crate::ops::{host, matrix, ImageShape};
 use crate::sampler::PoseStore;
@@ -188,10 +188,10 @@ impl PoseEstimation {
     ) -> Result<OutcomeOf<Self>> {
         let lessons = PoseLessons { task: self, metric, options };
         let run = Run { lessons: &lessons, loss, original: &HeatmapMse, options };
-        let (model, history) = run.train(self.model(options.seed)?, after_epoch)?;
+        let Trained { model, validation, history } = run.train(self.model(options.seed)?, after_epoch)?;
         let [_, _, test] = &self.crops;
         Ok(Outcome {
-            validation: history.last().map_or(f64::NAN, |epoch| epoch.validation),
+            validation,
             predictions: self.heatmaps(&model, test)?,
             targets: test.keypoints.clone(),
             model,
@@ -263,6 +263,10 @@ impl<M: Model> Lessons<M> for PoseLessons<'_> {
             Err(Error::NotFinite { .. }) => Err(not_finite(step)),
             Err(other) => Err(other),
         }
+    }
+
+    fn direction(&self) -> Direction {
+        self.metric.direction()
     }
 }
 

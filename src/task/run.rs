@@ -7,6 +7,7 @@ use dfdx::prelude::*;
 use super::{Epoch, Train};
 use crate::error::{Error, Result};
 use crate::loss::Loss;
+use crate::metric::Direction;
 use crate::model::{Model, Parametric};
 use crate::ops::{scalar, Adam};
 use crate::{Matrix, Scalar, Tape};
@@ -30,6 +31,24 @@ pub(super) trait Lessons<M> {
 
     /// The metric on the validation part, after so many steps.
     fn validate(&self, model: &M, step: usize) -> Result<f64>;
+
+    /// Which values of that metric are better.
+    fn direction(&self) -> Direction;
+}
+
+/// What a run ends with.
+pub(super) struct Trained<M> {
+    pub(super) model: M,
+    /// Of that model.
+    pub(super) validation: f64,
+    pub(super) history: Vec<Epoch>,
+}
+
+/// A model with tensors of its own, which later training does not touch.
+fn detached<M: Parametric + Clone>(model: &M) -> Result<M> {
+    let mut copy = model.clone();
+    *copy.parameters_mut() = model.parameters().detached()?;
+    Ok(copy)
 }
 
 /// The value of a loss before a step, and what it is differentiated by.
@@ -50,24 +69,33 @@ impl<S, A: ?Sized> Run<'_, S, A> {
         &self,
         mut model: M,
         mut after_epoch: impl FnMut(usize, &M) -> Result<()>,
-    ) -> Result<(M, Vec<Epoch>)>
+    ) -> Result<Trained<M>>
     where
         S: Lessons<M, Aim = A>,
     {
-        let Self { options, .. } = *self;
+        let Self { options, lessons, .. } = *self;
         options.check()?;
         let mut adam = Adam::new(options.learning_rate, 0.0);
-        let mut history = Vec::with_capacity(options.epochs);
+        let mut history: Vec<Epoch> = Vec::with_capacity(options.epochs);
+        let mut best: Option<(usize, M)> = None;
         for epoch in 0..options.epochs {
             let done = self.epoch(&mut model, &mut adam, epoch);
             history.push(done.map_err(|error| options.diverged(error, epoch))?);
             options.keep(&model, epoch + 1)?;
             after_epoch(epoch, &model)?;
+            let value = |epoch: usize| lessons.direction().sign() * history[epoch].validation;
+            match best.as_ref().map(|best| best.0) {
+                _ if options.patience == 0 => {}
+                Some(best) if value(epoch) <= value(best) && epoch - best >= options.patience => break,
+                Some(best) if value(epoch) <= value(best) => {}
+                _ => best = Some((epoch, detached(&model)?)),
+            }
         }
-        // Tensors of its own, which later training does not touch.
-        let mut trained = model.clone();
-        *trained.parameters_mut() = model.parameters().detached()?;
-        Ok((trained, history))
+        let (epoch, model) = match best {
+            Some(best) => best,
+            None => (options.epochs - 1, detached(&model)?),
+        };
+        Ok(Trained { model, validation: history[epoch].validation, history })
     }
 
     /// One pass over the training part; epochs count from 0.
@@ -138,15 +166,22 @@ pub(super) fn batch_loss<A: ?Sized>(
     step: usize,
 ) -> Result<StepLoss> {
     let prediction = model.forward(x.leaky_traced())?;
-    let value = match loss.loss(prediction, aim) {
+    finite(step, loss.loss(prediction, aim), None)
+}
+
+/// A loss with what is added to it, unless it has left the finite numbers.
+pub(super) fn finite(
+    step: usize,
+    loss: Result<Scalar<Tape>>,
+    beside: Option<Scalar<Tape>>,
+) -> Result<StepLoss> {
+    let mut value = match loss {
         Err(Error::NotFinite { .. }) => return Err(not_finite(step)),
         other => other?,
     };
-    finite(value, step)
-}
-
-/// A loss that has not left the finite numbers.
-pub(super) fn finite(value: Scalar<Tape>, step: usize) -> Result<StepLoss> {
+    if let Some(beside) = beside {
+        value = value.try_add(beside)?;
+    }
     let before = f64::from(scalar(&value));
     match before.is_finite() {
         true => Ok((before, value)),

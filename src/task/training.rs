@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::run::{batch_loss, not_finite, Lessons, Run, StepLoss};
+use super::run::{batch_loss, not_finite, Lessons, Run, StepLoss, Trained};
 use crate::data::{Augment, Dataset, ImageShape, Splits};
 use crate::error::{check_positive, Error, Result};
 use crate::loss::{CrossEntropy, Loss};
-use crate::metric::{Bootstrap, Interval, Metric, Scores};
+use crate::metric::{Bootstrap, Direction, Interval, Metric, Scores};
 use crate::model::{Mlp, Model};
 use crate::ops::{host, matrix};
 use crate::sampler::Store;
@@ -31,6 +31,10 @@ pub struct Train {
     ///
     /// 0 trains with the loss alone. A learned loss is nearly flat where a fresh model starts.
     pub warm_up: f64,
+    /// Epochs without a better validation metric after which training stops with the best model; 0 never stops and keeps the
+    /// last.
+    #[serde(default)]
+    pub patience: usize,
     /// Seed of the model's start and of the batches' order.
     pub seed: u64,
     /// Where the model is kept after every epoch, as safetensors: of a run that diverges the last good one is left.
@@ -46,6 +50,7 @@ impl Default for Train {
             learning_rate: 3e-3,
             ramp: 0.0,
             warm_up: 0.0,
+            patience: 0,
             seed: 0,
             checkpoint: None,
         }
@@ -93,11 +98,11 @@ impl<M, P, L> Outcome<M, P, L> {
 
 impl<M> Outcome<M> {
     /// What a trained model makes of the test part.
-    pub(super) fn new(model: M, history: Vec<Epoch>, test: &Dataset) -> Result<Self>
+    pub(super) fn new(trained: Trained<M>, test: &Dataset) -> Result<Self>
     where
         M: Model,
     {
-        let validation = history.last().map_or(f64::NAN, |e| e.validation);
+        let Trained { model, validation, history } = trained;
         let predictions = predict(&model, test)?;
         Ok(Self { model, history, validation, predictions, targets: test.labels().to_vec() })
     }
@@ -174,8 +179,7 @@ impl Training<'_> {
     ) -> Result<Outcome<M>> {
         let original = CrossEntropy::default();
         let run = Run { lessons: self, loss: self.loss, original: &original, options: self.options };
-        let (model, history) = run.train(model, after_epoch)?;
-        Outcome::new(model, history, &self.splits.test)
+        Outcome::new(run.train(model, after_epoch)?, &self.splits.test)
     }
 
     /// Trains a model and stores what it makes of the training part after every epoch, so that all qualities occur.
@@ -206,6 +210,10 @@ impl<M: Model> Lessons<M> for Training<'_> {
 
     fn validate(&self, model: &M, step: usize) -> Result<f64> {
         validate(model, self.metric, &self.splits.validation, step)
+    }
+
+    fn direction(&self) -> Direction {
+        self.metric.direction()
     }
 }
 
