@@ -1,6 +1,6 @@
 //! Numbers written out in two languages.
 
-use super::lexicon::Gender;
+use super::nouns::Gender;
 
 const EN: [&str; 20] = [
     "zero",
