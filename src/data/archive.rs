@@ -82,7 +82,7 @@ impl Wanted<'_> {
     /// Unpacks a file if its name is wanted: only the name within its folder counts, so that no archive can write elsewhere.
     fn keep(&mut self, inside: &Path, content: &mut impl Read) -> Result<()> {
         let own = |name: &&str| inside.file_name().is_some_and(|own| own == *name);
-        if let Some(place) = self.names.iter().position(|name| own(name)) {
+        if let Some(place) = self.names.iter().position(own) {
             let mut file = files::temporary(self.folder)?;
             std::io::copy(content, &mut file).map_err(|e| damaged(self.archive, e))?;
             self.found.push((place, file));
