@@ -5,6 +5,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use md5::Md5;
 use sha2::{Digest, Sha256};
 use ureq::http::header::{CONTENT_RANGE, RANGE};
 use ureq::http::StatusCode;
@@ -29,6 +30,8 @@ const BLOCK: usize = 1 << 16;
 pub enum Checksum {
     /// SHA-256, as 64 hexadecimal digits.
     Sha256(String),
+    /// MD5, as 32 hexadecimal digits, where nothing better is published: it tells damage, not malice.
+    Md5(String),
     /// None is published: the file is accepted as it comes, and its SHA-256 is printed.
     Unpublished,
 }
@@ -99,16 +102,15 @@ impl Download {
             return Err(Error::parameter("urls", "there is no address"));
         }
         match &self.checksum {
-            Checksum::Sha256(sum) if sum.len() != 64 || !sum.bytes().all(|b| b.is_ascii_hexdigit()) => {
-                Err(Error::parameter("checksum", format!("`{sum}` is not 64 hexadecimal digits")))
-            }
-            _ => Ok(()),
+            Checksum::Sha256(sum) => check_digits(sum, 64),
+            Checksum::Md5(sum) => check_digits(sum, 32),
+            Checksum::Unpublished => Ok(()),
         }
     }
 
     fn accepts(&self, sum: &str) -> bool {
         match &self.checksum {
-            Checksum::Sha256(right) => right.eq_ignore_ascii_case(sum),
+            Checksum::Sha256(right) | Checksum::Md5(right) => right.eq_ignore_ascii_case(sum),
             Checksum::Unpublished => true,
         }
     }
@@ -121,7 +123,7 @@ impl Download {
         }
         let right = match &self.checksum {
             Checksum::Unpublished => true,
-            Checksum::Sha256(_) => self.accepts(&hex(sum_of(&mut file).map_err(Error::io(path))?)),
+            _ => self.accepts(&self.checksum.sum_of(&mut file).map_err(Error::io(path))?.hex()),
         };
         Ok(right)
     }
@@ -153,7 +155,7 @@ impl Download {
                 }
                 Ok(sum) => {
                     part.clear()?;
-                    reason = format!("what came has the wrong SHA-256, {sum}");
+                    reason = format!("what came has the wrong {}, {sum}", self.checksum.name());
                     if !resumed {
                         break;
                     }
@@ -169,7 +171,7 @@ impl Download {
         Err(Error::Download { url: url.to_string(), path: path.to_path_buf(), reason })
     }
 
-    /// Adds what is missing to the part; the SHA-256 of the whole.
+    /// Adds what is missing to the part; the sum of the whole.
     fn transfer(&self, url: &str, part: &mut Part) -> Result<String, Stop> {
         let mut have = part.length().map_err(Stop::Local)?;
         // Without a checksum nobody can tell whether a part belongs to what the server has now.
@@ -178,7 +180,7 @@ impl Download {
             have = 0;
         }
         if have > 0 && self.bytes == Some(have) {
-            return part.sum().map(hex).map_err(Stop::Local);
+            return part.sum(&self.checksum).map(Sum::hex).map_err(Stop::Local);
         }
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -231,7 +233,7 @@ impl Download {
         println!("{url}: from {:.1}{whole} MB", megabytes(have));
         let mut progress =
             Progress::new(&format!("{name}, kB"), total.map_or(0, |total| (total / 1000) as usize));
-        let mut sum = part.sum().map_err(Stop::Local)?;
+        let mut sum = part.sum(&self.checksum).map_err(Stop::Local)?;
         let (began, before) = (Instant::now(), have);
         let mut block = vec![0; BLOCK];
         loop {
@@ -252,7 +254,7 @@ impl Download {
         progress.finish();
         match total {
             Some(total) if have != total => Err(Stop::Cut(format!("it ended after {have} of {total} bytes"))),
-            _ => Ok(hex(sum)),
+            _ => Ok(sum.hex()),
         }
     }
 }
@@ -289,8 +291,8 @@ impl Part {
         self.file.write_all(bytes).map_err(Error::io(&self.path))
     }
 
-    fn sum(&mut self) -> Result<Sha256> {
-        sum_of(&mut self.file).map_err(Error::io(&self.path))
+    fn sum(&mut self, checksum: &Checksum) -> Result<Sum> {
+        checksum.sum_of(&mut self.file).map_err(Error::io(&self.path))
     }
 
     fn remove_if_empty(&self) {
@@ -301,19 +303,59 @@ impl Part {
     }
 }
 
-fn sum_of(file: &mut File) -> std::io::Result<Sha256> {
-    let (mut sum, mut block) = (Sha256::new(), vec![0; BLOCK]);
-    file.seek(SeekFrom::Start(0))?;
-    loop {
-        match file.read(&mut block)? {
-            0 => return Ok(sum),
-            read => sum.update(&block[..read]),
+/// A sum under way.
+enum Sum {
+    Sha256(Sha256),
+    Md5(Md5),
+}
+
+impl Sum {
+    fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Sha256(sum) => sum.update(bytes),
+            Self::Md5(sum) => sum.update(bytes),
+        }
+    }
+
+    fn hex(self) -> String {
+        let digits = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        match self {
+            Self::Sha256(sum) => digits(&sum.finalize()),
+            Self::Md5(sum) => digits(&sum.finalize()),
         }
     }
 }
 
-fn hex(sum: Sha256) -> String {
-    sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+impl Checksum {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Md5(_) => "MD5",
+            _ => "SHA-256",
+        }
+    }
+
+    /// The sum of what is in the file so far, from its beginning.
+    fn sum_of(&self, file: &mut File) -> std::io::Result<Sum> {
+        let mut sum = match self {
+            Self::Md5(_) => Sum::Md5(Md5::new()),
+            _ => Sum::Sha256(Sha256::new()),
+        };
+        let mut block = vec![0; BLOCK];
+        file.seek(SeekFrom::Start(0))?;
+        loop {
+            match file.read(&mut block)? {
+                0 => return Ok(sum),
+                read => sum.update(&block[..read]),
+            }
+        }
+    }
+}
+
+fn check_digits(sum: &str, digits: usize) -> Result<()> {
+    match sum.len() == digits && sum.bytes().all(|b| b.is_ascii_hexdigit()) {
+        true => Ok(()),
+        false => Err(Error::parameter("checksum", format!("`{sum}` is not {digits} hexadecimal digits"))),
+    }
 }
 
 fn megabytes(bytes: u64) -> f64 {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{libsvm, Checksum, CifarLabels, Dataset, Download};
+use super::{libsvm, Checksum, CifarLabels, Dataset, Download, ParallelText, TsvColumns, Unfit};
 use crate::error::{Error, Result};
 use crate::files;
 
@@ -24,6 +24,15 @@ const CIFAR10: [&str; 6] = [
 ];
 /// The files of CIFAR-100.
 const CIFAR100: [&str; 2] = ["train.bin", "test.bin"];
+/// The files of WMT16's English-Romanian sets: source and reference of the development set, of the test set.
+const WMT16_EN_RO: [&str; 4] = [
+    "newsdev2016-enro-src.en.sgm",
+    "newsdev2016-enro-ref.ro.sgm",
+    "newstest2016-enro-src.en.sgm",
+    "newstest2016-enro-ref.ro.sgm",
+];
+/// The file of Tatoeba's pairs.
+const TATOEBA: &str = "ron.txt";
 /// Features of a1a: categories of the Adult data set, one-hot. The training part alone lacks the last four.
 const A1A_WIDTH: usize = 123;
 
@@ -51,6 +60,10 @@ pub enum Known {
     Cifar10,
     /// Photographs of a hundred classes, 50,000 and 10,000 (the same; 169 MB).
     Cifar100,
+    /// English and Romanian news, 1,999 and 1,999 pairs to choose and to test by (WMT 2016).
+    Wmt16EnRo,
+    /// Some 14,000 short English sentences with Romanian translations (Tatoeba, CC BY 2.0 FR); it grows, so that there is no checksum.
+    TatoebaEnRo,
 }
 
 /// Address, length and SHA-256, where they are known.
@@ -160,11 +173,27 @@ const CIFAR100_ARCHIVE: Official = Official::new(
     "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
 );
 
+// Addresses, sums and the names within: sacrebleu, sacrebleu/dataset/__init__.py.
+const WMT16: [(&str, &str); 2] = [
+    ("https://data.statmt.org/wmt16/translation-task/dev.tgz", "4a3dc2760bb077f4308cce96b06e6af6"),
+    ("https://data.statmt.org/wmt16/translation-task/test.tgz", "3d809cd0c2c86adb2c67034d15c4e446"),
+];
+const TATOEBA_ARCHIVE: Official =
+    Official { url: "http://www.manythings.org/anki/ron-eng.zip", bytes: None, sha256: None };
+
+fn fetch_wmt16(folder: &Path) -> Result<()> {
+    for ((url, sum), names) in WMT16.iter().zip(WMT16_EN_RO.chunks(2)) {
+        let checksum = Checksum::Md5(sum.to_string());
+        Download { urls: vec![url.to_string()], bytes: None, checksum }.fetch_packed(folder, names)?;
+    }
+    Ok(())
+}
+
 impl Known {
     /// The set's folder, with all its files: those that are not there are downloaded and checked.
     ///
     /// The folder is the one given, or the set's own in [`cache_folder`]: `spambase`, `magic`, `a1a`, `mnist`, `fashion-mnist`,
-    /// `cifar-10-batches-bin` or `cifar-100-binary`. A file that is there, packed or not, is taken as it is. Where
+    /// `cifar-10-batches-bin`, `cifar-100-binary`, `wmt16-en-ro` or `tatoeba-en-ro`. A file that is there, packed or not, is taken as it is. Where
     /// the sums come from is said in `src/data/known.rs`.
     ///
     /// # Errors
@@ -182,6 +211,8 @@ impl Known {
             Self::FashionMnist => fetch_files(&FASHION_MNIST, &folder)?,
             Self::Cifar10 => CIFAR10_ARCHIVE.download().fetch_packed(&folder, &CIFAR10)?,
             Self::Cifar100 => CIFAR100_ARCHIVE.download().fetch_packed(&folder, &CIFAR100)?,
+            Self::Wmt16EnRo => fetch_wmt16(&folder)?,
+            Self::TatoebaEnRo => TATOEBA_ARCHIVE.download().fetch_packed(&folder, &[TATOEBA])?,
         }
         Ok(folder)
     }
@@ -195,6 +226,8 @@ impl Known {
             Self::FashionMnist => "fashion-mnist",
             Self::Cifar10 => "cifar-10-batches-bin",
             Self::Cifar100 => "cifar-100-binary",
+            Self::Wmt16EnRo => "wmt16-en-ro",
+            Self::TatoebaEnRo => "tatoeba-en-ro",
         }
     }
 }
@@ -340,6 +373,38 @@ impl Dataset {
         };
         let [train, test] = CIFAR100;
         Ok([part(train)?, part(test)?])
+    }
+}
+
+impl ParallelText {
+    /// WMT16's English-Romanian development and test set, from a folder with their four SGM files.
+    ///
+    /// [`Known::Wmt16EnRo`] fetches them; training text has to come from elsewhere.
+    ///
+    /// # Errors
+    /// As [`ParallelText::from_sgm`].
+    ///
+    /// # Reference
+    /// Bojar et al., "Findings of the 2016 conference on machine translation", 2016.
+    pub fn wmt16_en_ro(folder: &Path) -> Result<[Self; 2]> {
+        let [dev, dev_reference, test, test_reference] = WMT16_EN_RO.map(|name| folder.join(name));
+        let read =
+            |source: &Path, reference: &Path| Self::from_sgm(source, reference, ["en", "ro"], Unfit::Refuse);
+        Ok([
+            read(&dev, &dev_reference)?.named("newsdev2016"),
+            read(&test, &test_reference)?.named("newstest2016"),
+        ])
+    }
+
+    /// Tatoeba's English-Romanian pairs, from a folder with `ron.txt`, as manythings.org packs them.
+    ///
+    /// [`Known::TatoebaEnRo`] fetches the file. [`ParallelText::split`] makes its parts.
+    ///
+    /// # Errors
+    /// As [`ParallelText::from_tsv`].
+    pub fn tatoeba_en_ro(folder: &Path) -> Result<Self> {
+        let path = folder.join(TATOEBA);
+        Ok(Self::from_tsv(&path, ["en", "ro"], TsvColumns::default(), Unfit::Refuse)?.named("Tatoeba"))
     }
 }
 

@@ -119,6 +119,7 @@ impl Metric<[String], [String]> for Chrf {
     fn name(&self) -> &str {
         match self.word_order {
             0 => "chrF",
+            1 => "chrF+",
             _ => "chrF++",
         }
     }

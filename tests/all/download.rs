@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use reloss::data::{cache_folder, Checksum, Dataset, Download, Known};
+use reloss::data::{cache_folder, Checksum, Dataset, Download, Known, ParallelText};
 use reloss::Error;
 use sha2::{Digest, Sha256};
 
@@ -360,6 +360,52 @@ fn damaged_archives_leave_nothing() {
         assert!(matches!(error, Error::Data { .. }) && error.to_string().contains(reason), "{error:?}");
         assert_eq!(names(folder.path()), Vec::<String>::new(), "{reason}");
     }
+}
+
+#[test]
+fn zip_archives_are_unpacked_by_name() {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default();
+    for (name, bytes) in [("../a/ron.txt", &b"Hi.\tBun\xc4\x83."[..]), ("_about.txt", b"?")] {
+        zip.start_file(name, options.compression_method(zip::CompressionMethod::Deflated)).unwrap();
+        zip.write_all(bytes).unwrap();
+    }
+    let archive = zip.finish().unwrap().into_inner();
+    let folder = tempfile::tempdir().unwrap();
+    let fetch = |archive: &[u8], names: &[&str]| {
+        let mut server = Server::new(archive, &[Manner::Proper]);
+        server.url = server.url.replace("file.bin", "ron-eng.zip");
+        download(&server, archive).fetch_packed(folder.path(), names)
+    };
+    let missing = fetch(&archive, &["other.txt"]).unwrap_err();
+    assert!(missing.to_string().contains("`other.txt` 0 times"), "{missing}");
+    let cut = fetch(&archive[..archive.len() - 30], &["ron.txt"]).unwrap_err();
+    assert!(matches!(&cut, Error::Data { .. }) && cut.to_string().contains("damaged"), "{cut}");
+    assert_eq!(names(folder.path()), Vec::<String>::new());
+    fetch(&archive, &["ron.txt"]).unwrap();
+    assert_eq!(names(folder.path()), ["ron.txt"]);
+    let text = ParallelText::tatoeba_en_ro(&Known::TatoebaEnRo.fetch(Some(folder.path())).unwrap()).unwrap();
+    assert_eq!((text.name(), text.targets()), ("Tatoeba", vec!["Bună."]));
+}
+
+#[test]
+fn md5_sums_are_checked() {
+    let (folder, file) = (tempfile::tempdir().unwrap(), b"abc");
+    let server = Server::new(file, &[Manner::Proper]);
+    let path = folder.path().join("abc");
+    let fetch = |sum: &str| {
+        let checksum = Checksum::Md5(sum.to_string());
+        Download { urls: vec![server.url.clone()], bytes: None, checksum }.fetch(&path)
+    };
+    let wrong = fetch("4a3dc2760bb077f4308cce96b06e6af6").unwrap_err();
+    assert!(wrong.to_string().contains("wrong MD5, 900150983cd24fb0d6963f7d28e17f72"), "{wrong}");
+    assert!(!path.exists());
+    assert!(matches!(fetch("4a3d"), Err(Error::Parameter { .. })));
+    // RFC 1321's own example; the second time nobody is asked.
+    for _ in 0..2 {
+        fetch("900150983CD24FB0D6963F7D28E17F72").unwrap();
+    }
+    assert_eq!((std::fs::read(&path).unwrap(), server.starts().len()), (file.to_vec(), 2));
 }
 
 #[test]

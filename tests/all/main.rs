@@ -25,3 +25,5 @@ mod sorting_task;
 mod support;
 mod surrogate;
 mod toy;
+mod translation;
+mod translation_data;

@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 /// How sentences become numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EncodeOptions {
-    /// The most tokens of either side, a model's positions less what it adds itself. Default: 64 (ours: the longest sentence
-    /// of Tatoeba's has fewer words).
+    /// The most tokens of either side, a model's positions less what it adds itself. Default: 64 (ours: of
+    /// Tatoeba's 12,630 English-Romanian training pairs three are longer, in 4,000 subwords).
     pub longest: usize,
     /// What is done with longer ones. Default: refused.
     pub longer: Unfit,

@@ -4,9 +4,9 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::lexicon::{
-    Gender, Verb, ALWAYS, DAYS, FUTURE, INTRANSITIVE, MOTION, NOW, PAST, QUALITIES, SURFACES, THINGS, TRAITS,
-    TRANSITIVE,
+    Verb, ALWAYS, DAYS, FUTURE, INTRANSITIVE, MOTION, NOW, PAST, QUALITIES, TRAITS, TRANSITIVE,
 };
+use super::nouns::{Gender, SURFACES, THINGS};
 use super::numbers::{english, romanian};
 use super::phrases::{
     anybody, anybody_else, goal, indefinite_thing, location, noun_phrase, person, place, spaced, thing,

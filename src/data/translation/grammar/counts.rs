@@ -3,7 +3,8 @@
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::lexicon::{Gender, ANY, DAYS, MONTHS};
+use super::lexicon::{DAYS, MONTHS};
+use super::nouns::{Gender, ANY};
 use super::numbers::{counted, english, english_ordinal, english_year, romanian};
 use super::phrases::{noun_phrase, person, quantity, thing_for, Determiner, Phrase, HE};
 

@@ -3,6 +3,7 @@
 mod clauses;
 mod counts;
 mod lexicon;
+mod nouns;
 mod numbers;
 mod phrases;
 

@@ -1,6 +1,6 @@
 //! Numbers written out in two languages.
 
-use super::lexicon::Gender;
+use super::nouns::Gender;
 
 const EN: [&str; 20] = [
     "zero",
@@ -81,7 +81,7 @@ pub(super) fn english(n: usize) -> String {
     };
     match n {
         0..20 => EN[n].to_string(),
-        20..100 if n % 10 == 0 => EN_TENS[n / 10].to_string(),
+        20..100 if n.is_multiple_of(10) => EN_TENS[n / 10].to_string(),
         20..100 => format!("{}-{}", EN_TENS[n / 10], EN[n % 10]),
         100..1000 => above(format!("{} hundred", EN[n / 100]), n % 100),
         _ => above(format!("{} thousand", english(n / 1000)), n % 1000),
@@ -118,7 +118,7 @@ pub(super) fn romanian(n: usize, gender: Gender) -> String {
         2 if gender != Gender::M => "două".to_string(),
         12 if gender != Gender::M => "douăsprezece".to_string(),
         0..20 => RO[n].to_string(),
-        20..100 if n % 10 == 0 => RO_TENS[n / 10].to_string(),
+        20..100 if n.is_multiple_of(10) => RO_TENS[n / 10].to_string(),
         20..100 => format!("{} și {}", RO_TENS[n / 10], romanian(n % 10, gender)),
         100..200 => above("o sută".to_string(), n % 100),
         200..1000 => above(format!("{} sute", romanian(n / 100, Gender::F)), n % 100),
@@ -130,6 +130,6 @@ pub(super) fn romanian(n: usize, gender: Gender) -> String {
 
 /// The number before what it counts: "de" follows from twenty on, but not after hundreds and 1 to 19.
 pub(super) fn counted(n: usize, gender: Gender) -> String {
-    let of = if n % 100 == 0 || n % 100 >= 20 { " de" } else { "" };
+    let of = if n.is_multiple_of(100) || n % 100 >= 20 { " de" } else { "" };
     format!("{}{of}", romanian(n, gender))
 }

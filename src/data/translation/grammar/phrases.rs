@@ -4,10 +4,8 @@ use rand::seq::SliceRandom;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-use super::lexicon::{
-    Adjective, Gender, Noun, Place, GOALS, HOLD, MEANS, NAMES, PEOPLE, PLACES, QUALITIES, RELATIVES, THINGS,
-    TRAITS,
-};
+use super::lexicon::{Adjective, GOALS, MEANS, QUALITIES, TRAITS};
+use super::nouns::{Gender, Noun, Place, HOLD, NAMES, PEOPLE, PLACES, RELATIVES, THINGS};
 use super::numbers::{counted, english};
 
 /// The same in English and Romanian.
