@@ -3,10 +3,12 @@
 mod focal;
 mod heatmaps;
 mod sorting;
+mod tokens;
 
 pub use focal::Focal;
 pub use heatmaps::{heatmap_value, HeatmapMse, HeatmapTargets};
 pub use sorting::{permutation_cross_entropy, PermutationLoss, PlaceLoss};
+pub use tokens::{token_loss, BagOfNgrams, TokenCrossEntropy};
 
 use dfdx::prelude::*;
 

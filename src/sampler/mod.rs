@@ -1,8 +1,10 @@
 //! Predictions of all qualities, to learn a loss from.
 
 mod pose;
+mod translation;
 
 pub use pose::{PoseSample, PoseSampler, PoseSource, PoseStore};
+pub use translation::TranslationSample;
 
 use rand::Rng;
 use rand_chacha::rand_core::SeedableRng;
