@@ -9,6 +9,7 @@ mod score;
 mod sort_numbers;
 mod timings;
 mod toy;
+mod translation;
 
 pub use baselines::{summary_with_reported, Baselines, Ground, SortingGround};
 pub use classify::{learn_loss, Classify, Setting};
@@ -19,6 +20,7 @@ pub use score::Score;
 pub use sort_numbers::CompareSorters;
 pub use timings::{Timing, Timings};
 pub use toy::{Pair, Progression, Toy};
+pub use translation::{TranslationCase, TranslationGround};
 
 use std::borrow::Borrow;
 use std::path::Path;

@@ -4,11 +4,13 @@ mod focal;
 mod heatmaps;
 mod sorting;
 mod sum;
+mod tokens;
 
 pub use focal::Focal;
 pub use heatmaps::{heatmap_value, HeatmapMse, HeatmapTargets};
 pub use sorting::{permutation_cross_entropy, PermutationLoss, PlaceLoss};
 pub use sum::Sum;
+pub use tokens::{token_loss, BagOfNgrams, TokenCrossEntropy};
 
 use dfdx::prelude::*;
 

@@ -26,7 +26,7 @@ fn borrowed<'a>(hypotheses: &'a [String], references: &'a [String]) -> (Vec<&'a 
 }
 
 /// The BLEU of a corpus of sentences, by its tokenizer.
-impl Metric<[String], [String]> for Bleu {
+impl Metric<Vec<String>, [String]> for Bleu {
     fn name(&self) -> &str {
         "BLEU"
     }
@@ -39,7 +39,7 @@ impl Metric<[String], [String]> for Bleu {
         (0.0, 1.0)
     }
 
-    fn value(&self, hypotheses: &[String], references: &[String]) -> Result<f64> {
+    fn value(&self, hypotheses: &Vec<String>, references: &[String]) -> Result<f64> {
         let (hypotheses, references) = borrowed(hypotheses, references);
         Ok(self.corpus(&hypotheses, &references)?.score / 100.0)
     }
@@ -77,7 +77,7 @@ fn mean(counts: &super::BleuCounts) -> Result<f64> {
     Ok(scores.sum::<Result<f64>>()? / counts.segments() as f64 / 100.0)
 }
 
-impl Metric<[String], [String]> for SentenceBleu {
+impl Metric<Vec<String>, [String]> for SentenceBleu {
     fn name(&self) -> &str {
         "sentence BLEU"
     }
@@ -90,7 +90,7 @@ impl Metric<[String], [String]> for SentenceBleu {
         (0.0, 1.0)
     }
 
-    fn value(&self, hypotheses: &[String], references: &[String]) -> Result<f64> {
+    fn value(&self, hypotheses: &Vec<String>, references: &[String]) -> Result<f64> {
         let (hypotheses, references) = borrowed(hypotheses, references);
         mean(&self.effective().counts(&hypotheses, &references)?)
     }
@@ -115,7 +115,7 @@ impl Metric<[Vec<usize>], [Vec<usize>]> for SentenceBleu {
 }
 
 /// The chrF of a corpus of sentences.
-impl Metric<[String], [String]> for Chrf {
+impl Metric<Vec<String>, [String]> for Chrf {
     fn name(&self) -> &str {
         match self.word_order {
             0 => "chrF",
@@ -132,7 +132,7 @@ impl Metric<[String], [String]> for Chrf {
         (0.0, 1.0)
     }
 
-    fn value(&self, hypotheses: &[String], references: &[String]) -> Result<f64> {
+    fn value(&self, hypotheses: &Vec<String>, references: &[String]) -> Result<f64> {
         let (hypotheses, references) = borrowed(hypotheses, references);
         Ok(self.corpus(&hypotheses, &references)? / 100.0)
     }

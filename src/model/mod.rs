@@ -7,6 +7,7 @@ mod heatmap_net;
 mod layer;
 mod mlp;
 mod modules;
+mod transformer;
 
 pub use cnn::Cnn;
 pub use conv_net::ConvNet;
@@ -15,6 +16,7 @@ pub use heatmap_net::{HeatmapNet, HighResolution, SimpleBaseline};
 pub use layer::{Layer, Way};
 pub use mlp::Mlp;
 pub use modules::{Conv2d, DepthwiseConv2d, MaxPool2d};
+pub use transformer::{Beam, NatBase, NatDecode, NatOutput, Transformer, TransformerConfig};
 
 use crate::error::Result;
 use crate::ops::Parameters;

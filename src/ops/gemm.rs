@@ -17,6 +17,19 @@ impl<'a> Factor<'a> {
         Self { values, rows, columns, row_stride: columns as isize, column_stride: 1 }
     }
 
+    /// Some columns of a matrix as stored: (rows, columns), row-major.
+    pub(super) fn columns(
+        values: &'a [f32],
+        rows: usize,
+        columns: usize,
+        part: std::ops::Range<usize>,
+    ) -> Self {
+        assert_eq!(values.len(), rows * columns);
+        assert!(rows > 0 && part.start <= part.end && part.end <= columns);
+        let values = &values[part.start..];
+        Self { values, rows, columns: part.len(), row_stride: columns as isize, column_stride: 1 }
+    }
+
     /// Its transpose, without moving anything.
     pub(super) fn transposed(self) -> Self {
         Self {
@@ -40,7 +53,7 @@ pub(super) enum Into {
 pub(super) fn product(a: Factor, b: Factor, out: &mut [f32], into: Into) {
     assert_eq!(a.columns, b.rows);
     assert_eq!(out.len(), a.rows * b.columns);
-    // SAFETY: the three slices have the sizes asserted here and in `Factor::plain`, strides stay
+    // SAFETY: the three slices have the sizes asserted here, in `Factor::plain` and in `Factor::columns`, strides stay
     // within them, and `out` is borrowed mutably, so it overlaps neither factor.
     unsafe {
         gemm::gemm(

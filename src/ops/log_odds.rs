@@ -150,20 +150,26 @@ fn lanes(row: &[f32], start: f32, fold: impl Fn(f32, f32) -> f32) -> f32 {
 
 #[cfg(not(feature = "cuda"))]
 fn fused<T: Tape<f32, Dev>>(logits: Matrix<T>, labels: &[usize], temperature: f32) -> Result<Matrix<T>> {
-    let (logits, mut tape) = logits.split_tape();
+    use rayon::prelude::*;
+
+    let (logits, mut tape) = logits.try_contiguous()?.split_tape();
     let (rows, classes) = *logits.shape();
-    let z = super::host(&logits);
+    let z = super::tensors::contents(&logits);
     let labels = labels.to_vec();
-    let rows_of = z.chunks_exact(classes).zip(&labels);
-    let others: Vec<Others> = rows_of.clone().map(|(z, &label)| Others::of(z, label, temperature)).collect();
-    let odds = rows_of.zip(&others).map(|((z, &label), others)| others.log_odds(z[label], temperature));
+    let others: Vec<Others> = z
+        .par_chunks_exact(classes)
+        .zip(&labels)
+        .map(|(z, &label)| Others::of(z, label, temperature))
+        .collect();
+    let odds = z.chunks_exact(classes).zip(&labels).zip(&others);
+    let odds = odds.map(|((z, &label), others)| others.log_odds(z[label], temperature));
     let odds = super::matrix(odds.collect(), rows, 1)?;
     let output = odds.clone();
     tape.add_backward_op(move |gradients| {
         let grad = gradients.get_or_alloc_mut(&output)?.to_vec();
         let target = gradients.get_or_alloc_mut(&logits)?;
-        let rows = target.chunks_exact_mut(classes).zip(z.chunks_exact(classes)).zip(&labels);
-        for (((target, z), &label), (others, grad)) in rows.zip(others.iter().zip(grad)) {
+        let rows = target.par_chunks_exact_mut(classes).zip(z.par_chunks_exact(classes)).zip(&labels);
+        rows.zip(others.par_iter().zip(grad)).for_each(|(((target, z), &label), (others, grad))| {
             let (factor, own) = (grad / temperature, target[label]);
             vectorised(|| {
                 for (t, &z) in target.iter_mut().zip(z) {
@@ -171,7 +177,7 @@ fn fused<T: Tape<f32, Dev>>(logits: Matrix<T>, labels: &[usize], temperature: f3
                 }
             });
             target[label] = own + factor;
-        }
+        });
         Ok(())
     });
     Ok(odds.put_tape(tape))

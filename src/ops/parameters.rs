@@ -124,6 +124,12 @@ impl Parameters {
         self.0.iter()
     }
 
+    /// The member of this name.
+    pub(crate) fn named(&self, name: &str) -> Result<&Parameter> {
+        let found = self.iter().find(|p| p.name == name);
+        found.ok_or_else(|| Error::shape("parameters", format!("a tensor {name}"), "none"))
+    }
+
     /// The members that an optimiser changes.
     pub(crate) fn learned(&self) -> impl Iterator<Item = &Parameter> {
         self.iter().filter(|p| p.learned)

@@ -9,14 +9,28 @@ use crate::{Dev, Matrix};
 
 /// Refuses logits that are not finite, and labels that are not one per row and below the classes.
 pub(crate) fn check_batch<T>(op: &'static str, logits: &Matrix<T>, labels: &[usize]) -> Result<()> {
-    let &(rows, classes) = logits.shape();
+    check_labels(op, *logits.shape(), labels)?;
+    #[cfg(not(feature = "cuda"))]
+    return check_finite(op, &super::tensors::block(logits)?);
+    #[cfg(feature = "cuda")]
+    check_finite(op, &super::host(logits))
+}
+
+/// Refuses labels that are not one per row and below the classes.
+pub(super) fn check_labels(
+    op: &'static str,
+    (rows, classes): (usize, usize),
+    labels: &[usize],
+) -> Result<()> {
     if labels.len() != rows || rows == 0 {
         return Err(Error::shape(op, format!("{} labels", rows.max(1)), labels.len()));
     }
-    if let Some(i) = labels.iter().position(|&label| label >= classes) {
-        return Err(Error::shape(op, format!("labels below {classes}"), format!("{} at row {i}", labels[i])));
+    match labels.iter().position(|&label| label >= classes) {
+        Some(i) => {
+            Err(Error::shape(op, format!("labels below {classes}"), format!("{} at row {i}", labels[i])))
+        }
+        None => Ok(()),
     }
-    check_finite(op, &super::host(logits))
 }
 
 /// Refuses a temperature that is not positive and finite.

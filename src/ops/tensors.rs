@@ -56,6 +56,12 @@ pub(super) fn contents(contiguous: &Matrix) -> Vec<f32> {
     values
 }
 
+/// As [`host`], of a matrix on any tape: one copy of the block where it lies in memory as it reads.
+#[cfg(not(feature = "cuda"))]
+pub(super) fn block<T>(matrix: &Matrix<T>) -> Result<Vec<f32>> {
+    Ok(contents(&matrix.retaped::<NoneTape>().try_contiguous()?))
+}
+
 /// The value of a tensor with one element.
 pub fn scalar<T>(tensor: &crate::Scalar<T>) -> f32 {
     tensor.as_vec()[0]

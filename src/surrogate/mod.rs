@@ -14,6 +14,7 @@ mod objective;
 mod pose;
 mod pretrained;
 mod report;
+mod translation;
 
 pub use input::{Batch, Feature, Input, WithRespectTo};
 pub use learn::{learn, learn_network, learn_watched, Learn, Learned, Step};
@@ -25,6 +26,7 @@ pub use pose::{
 };
 pub use pretrained::Pretrained;
 pub use report::{Agreement, Profile, Report};
+pub use translation::{learn_translation, TranslationBatch, TranslationNetwork, TranslationSurrogate};
 
 use std::collections::HashMap;
 use std::path::Path;

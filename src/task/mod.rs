@@ -9,6 +9,7 @@ mod pose;
 mod run;
 mod sorting;
 mod training;
+mod translation;
 
 pub use classification::Classification;
 pub use digits::SortDigits;
@@ -17,6 +18,7 @@ pub use metric_opt::{Descent, MetricOpt};
 pub use pose::PoseEstimation;
 pub use sorting::{Correct, SortNumbers, SortingOutcome, SortingStep, TrainSorting};
 pub use training::{Epoch, Outcome, Train};
+pub use translation::Translation;
 
 use std::borrow::Borrow;
 

@@ -6,7 +6,7 @@ use reloss::sampler::{TranslationSample, TranslationSampler, TranslationSource, 
 use reloss::Error;
 
 type Ids = dyn Metric<[Vec<usize>], [Vec<usize>]>;
-type Texts = dyn Metric<[String], [String]>;
+type Texts = dyn Metric<Vec<String>, [String]>;
 
 #[test]
 fn bleu_of_ids_is_bleu_of_words() {

@@ -7,6 +7,7 @@ mod pose;
 mod runs;
 mod score;
 mod sort_numbers;
+mod translate;
 
 use std::process::ExitCode;
 
@@ -28,6 +29,8 @@ enum Command {
     Pretrain(images::Pretraining),
     /// Keypoints: the squared error of heatmaps against losses learned for PCK, on generated figures or your own (5 seeds).
     Pose(pose::Arguments),
+    /// Translation all at once: cross-entropy and bags of n-grams against losses learned for BLEU, both directions (3 seeds).
+    Translate(translate::Arguments),
     /// Two classes and five metrics: losses learned by rank, by value and in alternation (10 seeds).
     Toy(comparisons::Toys),
     /// Losses of twelve papers where they play: imbalanced classes, long tails, retrieval, new classes, sorting (5 seeds).
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Classify(arguments) => classify::run(&arguments),
         Command::Pretrain(arguments) => images::pretrained(&arguments),
         Command::Pose(arguments) => pose::run(&arguments),
+        Command::Translate(arguments) => translate::run(&arguments),
         Command::Toy(arguments) => comparisons::toys(&arguments),
         Command::Baselines(arguments) => comparisons::baselines(&arguments),
         Command::SortNumbers(arguments) => sort_numbers::run(&arguments),

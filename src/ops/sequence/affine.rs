@@ -1,0 +1,155 @@
+//! A linear layer with what comes after it.
+
+use std::ops::Range;
+
+use dfdx::prelude::*;
+
+use super::jet::Jet;
+use crate::error::{Error, Result};
+use crate::ops::elu::{elu, elu_slope};
+use crate::ops::parameters::Parameter;
+use crate::ops::tensors::{host, matrix};
+use crate::{Dev, Matrix};
+
+/// What is done to every output of a linear layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// Nothing.
+    Identity,
+    /// max(x, 0).
+    Relu,
+    /// See [`elu`](crate::ops::elu).
+    Elu,
+}
+
+/// `activation(x Wᵀ + b)`.
+///
+/// # Shapes
+/// `x` (rows, inputs), weight (outputs, inputs), bias (outputs) → (rows, outputs).
+///
+/// # Errors
+/// [`Error::Shape`] for a weight or a bias that does not fit.
+///
+/// # Example
+/// ```
+/// use reloss::ops::{affine, host, matrix, Activation, Parameter};
+/// let weight = Parameter::new("weight", &[2, 1], vec![3.0, -1.0])?;
+/// let y = affine(matrix(vec![2.0], 1, 1)?, &weight, None, Activation::Relu)?;
+/// assert_eq!(host(&y), [6.0, 0.0]);
+/// # Ok::<(), reloss::Error>(())
+/// ```
+pub fn affine<T: Tape<f32, Dev>>(
+    x: Matrix<T>,
+    weight: &Parameter,
+    bias: Option<&Parameter>,
+    activation: Activation,
+) -> Result<Matrix<T>> {
+    let all = 0..weight.value().shape().0;
+    Ok(affine_part(Jet::plain(x), weight, bias, all, activation)?.value)
+}
+
+/// [`affine`] made of dfdx's own operations.
+///
+/// # Errors
+/// As [`affine`].
+pub fn affine_composed<T: Tape<f32, Dev>>(
+    x: Matrix<T>,
+    weight: &Parameter,
+    bias: Option<&Parameter>,
+    activation: Activation,
+) -> Result<Matrix<T>> {
+    let all = 0..weight.value().shape().0;
+    check(x.shape().1, weight, bias, &all)?;
+    Ok(composed(Jet::plain(x), weight, bias, all, activation)?.value)
+}
+
+fn check(inputs: usize, weight: &Parameter, bias: Option<&Parameter>, part: &Range<usize>) -> Result<()> {
+    let &(outputs, wanted) = weight.value().shape();
+    if inputs != wanted || part.is_empty() || part.end > outputs {
+        let expected = format!("{wanted} inputs for {} {:?}", weight.name(), weight.shape());
+        return Err(Error::shape("affine", expected, format!("{inputs}, outputs {part:?}")));
+    }
+    match bias {
+        Some(bias) if bias.value().shape() != &(1, outputs) => {
+            let expected = format!("{} of {outputs} numbers", bias.name());
+            Err(Error::shape("affine", expected, format!("{:?}", bias.shape())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Some outputs of [`affine`], with a tangent or without.
+pub(super) fn affine_part<T: Tape<f32, Dev>>(
+    x: Jet<T>,
+    weight: &Parameter,
+    bias: Option<&Parameter>,
+    part: Range<usize>,
+    activation: Activation,
+) -> Result<Jet<T>> {
+    check(x.value.shape().1, weight, bias, &part)?;
+    #[cfg(not(feature = "cuda"))]
+    return super::affine_fused::affine(x, weight, bias, part, activation);
+    #[cfg(feature = "cuda")]
+    composed(x, weight, bias, part, activation)
+}
+
+/// [`affine_part`] of all outputs.
+pub(crate) fn affine_jet<T: Tape<f32, Dev>>(
+    x: Jet<T>,
+    weight: &Parameter,
+    bias: Option<&Parameter>,
+    activation: Activation,
+) -> Result<Jet<T>> {
+    let all = 0..weight.value().shape().0;
+    affine_part(x, weight, bias, all, activation)
+}
+
+pub(super) fn composed<T: Tape<f32, Dev>>(
+    x: Jet<T>,
+    weight: &Parameter,
+    bias: Option<&Parameter>,
+    part: Range<usize>,
+    activation: Activation,
+) -> Result<Jet<T>> {
+    let inputs = weight.value().shape().1;
+    let shape = (x.value.shape().0, part.len());
+    let weights = || -> Result<Matrix<T>> {
+        let part = weight.value().retaped::<T>().try_slice((part.clone(), 0..inputs))?;
+        Ok(part.try_realize::<(usize, usize)>().map_err(|_| refused())?.try_permute()?)
+    };
+    let mut value = x.value.try_matmul(weights()?)?;
+    if let Some(bias) = bias {
+        let bias = bias.value().retaped::<T>().try_slice((0..1, part.clone()))?;
+        let bias: Vector<T> = bias.try_reshape_like(&(shape.1,))?;
+        value = value.try_add(bias.try_broadcast_like::<_, Axis<0>>(&shape)?)?;
+    }
+    let tangent = x.tangent.map(|tangent| Ok::<_, Error>(tangent.try_matmul(weights()?)?)).transpose()?;
+    let (value, tape) = value.split_tape();
+    let slope = || -> Result<Matrix<T>> {
+        Ok(match activation {
+            // relu's slope is a constant, 0 or 1 in every place.
+            Activation::Relu => {
+                let slopes = host(&value).into_iter().map(|z| if z > 0.0 { 1.0 } else { 0.0 });
+                matrix(slopes.collect(), shape.0, shape.1)?.retaped::<T>()
+            }
+            _ => elu_slope(value.retaped::<T>())?,
+        })
+    };
+    let tangent = match (tangent, activation) {
+        (Some(tangent), Activation::Relu | Activation::Elu) => Some(tangent.try_mul(slope()?)?),
+        (tangent, _) => tangent,
+    };
+    let value = value.clone().put_tape(tape);
+    let value = match activation {
+        Activation::Identity => value,
+        Activation::Relu => value.try_relu()?,
+        Activation::Elu => elu(value)?,
+    };
+    Ok(Jet { value, tangent })
+}
+
+type Vector<T> = Tensor<(usize,), f32, Dev, T>;
+
+fn refused() -> Error {
+    Error::Device("a slice of runtime shape".to_string())
+}
