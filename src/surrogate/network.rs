@@ -115,7 +115,7 @@ impl Network {
 
     /// The sign each weight is bound to, 0 where none.
     fn signs(&self, trends: &[Trend]) -> Vec<Vec<f32>> {
-        let hidden = |unit: usize| if unit % 2 == 0 { 1.0 } else { -1.0 };
+        let hidden = |unit: usize| [1.0, -1.0][unit % 2];
         let layers = LAYERS.len();
         let of_layer = |(layer, parameter): (usize, &Parameter)| {
             let (outputs, inputs) = *parameter.value().shape();

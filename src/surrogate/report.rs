@@ -80,7 +80,7 @@ impl Surrogate {
         } else {
             host(&self.network().rows(x)?)
         };
-        Ok(Profile { p, loss: loss.into_iter().map(|v| f64::from(v)).collect() })
+        Ok(Profile { p, loss: loss.into_iter().map(f64::from).collect() })
     }
 }
 
