@@ -69,6 +69,12 @@ impl Input {
         Self { feature: Feature::Probability, scale: 1.0, ..Self::default() }
     }
 
+    /// ln p and the logarithm of the label's soft rank: cross-entropy's own number, and how many classes stand before the
+    /// label; ours, for [`Learn::ranked`](super::Learn::ranked).
+    pub fn ranked() -> Self {
+        Self { feature: Feature::LogProbability, also: vec![Feature::LogRank], ..Self::default() }
+    }
+
     /// The features, in the order of the network's inputs.
     pub fn features(&self) -> impl Iterator<Item = Feature> + '_ {
         std::iter::once(self.feature).chain(self.also.iter().copied())

@@ -6,7 +6,7 @@ use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::Checkpoint;
-use super::input::{Batch, Input};
+use super::input::{Batch, Input, WithRespectTo};
 use super::loss_network::LossNetwork;
 use super::network::Network;
 use super::objective::{agreement, objective, Fit, Penalty};
@@ -91,6 +91,18 @@ impl Default for Learn {
 }
 
 impl Learn {
+    /// Ours, of ln p and the label's soft rank, the penalty on the logits' gradient as in the paper.
+    ///
+    /// RANKEDDOC
+    pub fn ranked() -> Self {
+        Self {
+            input: Input::ranked(),
+            penalty: Penalty { with_respect_to: WithRespectTo::Logits, ..Penalty::default() },
+            output_bias: 2.0,
+            ..Self::default()
+        }
+    }
+
     /// The released code's settings: p as input, λ = 10 on the logits' gradient, 256 samples a step.
     ///
     /// They are kept for comparison; a loss learned from scratch with them may rank backwards.

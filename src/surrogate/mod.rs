@@ -73,7 +73,8 @@ impl Surrogate {
     /// A loss from its parts; `metric` names what it was learned for.
     ///
     /// # Errors
-    /// [`Error::Shape`] when the network does not take what `input` gives.
+    /// [`Error::Shape`] when the network does not take what `input` gives; [`Error::Parameter`] for an input that makes no
+    /// sense, or a monotone network that goes other ways than [`Input::trends`].
     pub fn new(network: Network, input: Input, metric: &str) -> Result<Self> {
         input.check()?;
         if network.inputs() != input.width() {
@@ -82,6 +83,10 @@ impl Surrogate {
                 format!("a network of {} inputs", input.width()),
                 network.inputs(),
             ));
+        }
+        if network.trends().is_some_and(|trends| *trends != input.trends()) {
+            let reason = "it is monotone, but not in the way of these features";
+            return Err(Error::parameter("network", reason));
         }
         Ok(Self { network, input, metric: metric.to_string(), shares: None })
     }

@@ -108,6 +108,11 @@ impl Network {
         self.trends.is_some()
     }
 
+    /// Which way its output goes with each input, where it is bound to.
+    pub fn trends(&self) -> Option<&[Trend]> {
+        self.trends.as_deref()
+    }
+
     /// The weights of each layer.
     fn weights(&self) -> impl Iterator<Item = &Parameter> {
         self.parameters.iter().step_by(2)
