@@ -181,7 +181,7 @@ impl Comparison {
 
     /// The validation metric (higher is better) of each candidate at each rate of the grid.
     fn validation<C: Case>(&self, case: &C, seed: u64) -> Result<Vec<Vec<f64>>> {
-        let (metric, task) = (case.metric(), case.task(seed)?);
+        let (metric, task) = (case.metric(), case.task(seed)?.untested()?);
         let train = Train { seed, ..case.train(&self.train) };
         let score = |candidate: &Candidate<C::Task>, learning_rate: f64| {
             let options = Train { learning_rate, ..train.clone() };

@@ -4,9 +4,10 @@ use dfdx::prelude::*;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use super::feature::{spanning, Feature, Trend};
+use crate::error::{check_positive, Error, Result};
 use crate::metric::class_counts;
-use crate::ops::{matrix, row_log_odds, target_log_odds, target_probability};
+use crate::ops::{matrix, row_log_odds};
 use crate::sampler::Sample;
 use crate::{Dev, Matrix};
 
@@ -19,29 +20,23 @@ use crate::{Dev, Matrix};
 pub enum WithRespectTo {
     /// The logits, as in the released code.
     Logits,
-    /// The softmax probabilities.
+    /// The label's softmax probability; for an input that is a function of it alone.
     Probabilities,
-    /// The feature itself, before its scale: the same slope for sure and unsure predictions.
+    /// The features themselves, before their scale: the same slope for sure and unsure predictions.
     Feature,
 }
 
-/// The number a row of logits is reduced to; p is the label's softmax probability.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Feature {
-    /// p itself, as in the released code.
-    Probability,
-    /// ln(p / (1 − p)): never saturates, so the network sees differences among sure predictions.
-    LogOdds,
-}
-
 /// What the loss network is given of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Input {
     /// Which number of the row's logits.
     pub feature: Feature,
+    /// Further ones, each but once; none in the released code.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Feature>,
     /// Divides the logits; 1 in the released code.
     pub temperature: f32,
-    /// Multiplies the feature; 1 in the released code.
+    /// Multiplies the features; 1 in the released code.
     pub scale: f32,
     /// For macro metrics: rows weigh 1 / (K · share) and the network sees ln(K · share) too, where
     /// share is that of the row's label among the labels and K the number of classes.
@@ -57,30 +52,77 @@ pub struct Input {
 impl Default for Input {
     /// The log-odds times 0.2 (ours: it keeps the network's input within a few units).
     fn default() -> Self {
-        Self { feature: Feature::LogOdds, temperature: 1.0, scale: 0.2, balanced: false, set: false }
+        Self {
+            feature: Feature::LogOdds,
+            also: Vec::new(),
+            temperature: 1.0,
+            scale: 0.2,
+            balanced: false,
+            set: false,
+        }
     }
 }
 
 impl Input {
     /// The input of the released code: p, as it is.
     pub fn released() -> Self {
-        Self { feature: Feature::Probability, temperature: 1.0, scale: 1.0, balanced: false, set: false }
+        Self { feature: Feature::Probability, scale: 1.0, ..Self::default() }
+    }
+
+    /// ln p and the logarithm of the label's soft rank: cross-entropy's own number, and how many classes stand before the
+    /// label; ours, for [`Learn::ranked`](super::Learn::ranked).
+    pub fn ranked() -> Self {
+        Self { feature: Feature::LogProbability, also: vec![Feature::LogRank], ..Self::default() }
+    }
+
+    /// The features, in the order of the network's inputs.
+    pub fn features(&self) -> impl Iterator<Item = Feature> + '_ {
+        std::iter::once(self.feature).chain(self.also.iter().copied())
     }
 
     /// How many numbers a row has.
     pub fn width(&self) -> usize {
-        1 + usize::from(self.balanced || self.set)
+        1 + self.also.len() + usize::from(self.balanced || self.set)
     }
 
-    /// Refuses two ways to see the labels at once.
+    /// Which way a monotone loss goes with each of a row's numbers: what is no feature leaves it free.
+    pub fn trends(&self) -> Vec<Trend> {
+        let mut trends: Vec<Trend> = self.features().map(Feature::trend).collect();
+        trends.resize(self.width(), Trend::Free);
+        trends
+    }
+
+    /// Refuses two ways to see the labels at once, a feature given twice, and numbers out of range.
     pub(super) fn check(&self) -> Result<()> {
+        check_positive("temperature", self.temperature)?;
+        check_positive("scale", self.scale)?;
+        if let Some(feature) = self
+            .also
+            .iter()
+            .enumerate()
+            .find_map(|(i, f)| self.features().take(i + 1).any(|before| before == *f).then_some(f))
+        {
+            return Err(Error::parameter("input", format!("{feature:?} is there twice")));
+        }
         match self.balanced && self.set {
             true => Err(Error::parameter("input", "balanced and set exclude each other")),
             false => Ok(()),
         }
     }
 
-    /// The number beside each row's feature, if there is one.
+    /// Refuses a gradient with respect to probabilities of what is no function of the label's alone.
+    fn check_gradient(&self, with_respect_to: WithRespectTo) -> Result<()> {
+        let alone = matches!(self.feature, Feature::Probability | Feature::LogOdds | Feature::LogProbability);
+        match with_respect_to {
+            WithRespectTo::Probabilities if !alone || !self.also.is_empty() => {
+                let reason = "probabilities, but the input is no function of the label's alone";
+                Err(Error::parameter("with_respect_to", reason))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The number beside each row's features, if there is one.
     fn beside(&self, labels: &[usize], classes: usize, balance: &Balance) -> Result<Option<Vec<f32>>> {
         match (self.set, self.balanced) {
             (true, _) if classes != 2 => {
@@ -100,57 +142,88 @@ impl Input {
         balance: &Balance,
     ) -> Result<Matrix<T>> {
         let beside = self.beside(labels, logits.shape().1, balance)?;
-        let x = match self.feature {
-            Feature::Probability => target_probability(logits, labels, self.temperature)?,
-            Feature::LogOdds => target_log_odds(logits, labels, self.temperature)?,
+        let (rows, width) = (labels.len(), self.width());
+        if width == 1 {
+            return Ok(self.feature.of(logits, labels, self.temperature)?.try_mul(self.scale)?);
+        }
+        // Each feature in a column of its own, and constants in what is left: (rows, 1) → (rows, width).
+        let column = |column: usize, x: Matrix<T>| -> Result<Matrix<T>> {
+            let mut place = vec![0.0; width];
+            place[column] = self.scale;
+            Ok(x.try_matmul(matrix(place, 1, width)?)?)
         };
-        let Some(beside) = beside else {
-            return Ok(x.try_mul(self.scale)?);
-        };
-        // (rows, 1) → (rows, 2): the second column is a constant.
-        let beside = beside.into_iter().flat_map(|constant| [0.0, constant]).collect();
-        let beside = matrix(beside, labels.len(), 2)?;
-        Ok(x.try_matmul(matrix(vec![self.scale, 0.0], 1, 2)?)?.try_add(beside)?)
+        let (logits, tape) = logits.split_tape();
+        let mut x = column(0, self.feature.of(logits.clone().put_tape(tape), labels, self.temperature)?)?;
+        for (i, feature) in self.also.iter().enumerate() {
+            let also = feature.of(logits.retaped::<T>(), labels, self.temperature)?;
+            x = x.try_add(column(i + 1, also)?)?;
+        }
+        let Some(beside) = beside else { return Ok(x) };
+        let constants = beside.into_iter().flat_map(|constant| (1..width).map(|_| 0.0).chain([constant]));
+        Ok(x.try_add(matrix(constants.collect(), rows, width)?)?)
     }
 
-    /// The input, row-major, at probability p of a label of average share (of class 1, in a set).
+    /// The input, row-major, at probability p of a label of average share (of class 1, in a set), of two classes.
     pub(super) fn at(&self, p: f64) -> Vec<f32> {
-        let feature = match self.feature {
-            Feature::Probability => p,
-            Feature::LogOdds => (p / (1.0 - p)).ln(),
-        };
-        let mut row = vec![feature as f32 * self.scale];
+        let odds = (p / (1.0 - p)).ln();
+        let mut row: Vec<f32> = self.features().map(|f| f.at(odds) as f32 * self.scale).collect();
         row.resize(self.width(), if self.set { 1.0 } else { 0.0 });
         row
     }
 
-    /// The scaled feature of each row, and how steeply it changes.
-    fn rows(&self, sample: &Sample, with_respect_to: WithRespectTo) -> (Vec<f32>, Vec<f32>) {
-        let (mut x, mut direction) = (Vec::new(), Vec::new());
+    /// The scaled features of each row, (rows, features), and the directions of its gradient, each (rows, features).
+    fn rows(&self, sample: &Sample, with_respect_to: WithRespectTo) -> (Vec<f32>, Vec<Vec<f32>>) {
         let classes = sample.scores.classes();
-        let per_logit = self.temperature.recip();
-        for (row, &label) in sample.scores.values().chunks_exact(classes).zip(&sample.labels) {
-            let (odds, others) = row_log_odds(row, label, self.temperature);
-            let (value, along_logits, along_p) = match self.feature {
-                // d odds / dz = e_label − others, d odds / dp = 1 / (p (1 − p))
-                Feature::LogOdds => {
-                    (odds, (1.0 + others).sqrt() * per_logit, 2.0 + odds.exp() + (-odds).exp())
-                }
-                Feature::Probability => {
-                    let p = 1.0 / (1.0 + (-odds).exp());
-                    (p, p * (1.0 - p) * (1.0 + others).sqrt() * per_logit, 1.0)
-                }
+        let rows = sample.scores.values().chunks_exact(classes).zip(&sample.labels);
+        let single = matches!(self.feature, Feature::Probability | Feature::LogOdds) && self.also.is_empty();
+        let count = 1 + self.also.len();
+        let (mut x, mut directions) = (Vec::new(), vec![Vec::new(); count]);
+        for (z, &label) in rows {
+            if single {
+                let (value, along) = self.single(z, label, with_respect_to);
+                x.push(value * self.scale);
+                directions[0].push(along * self.scale);
+                continue;
+            }
+            let (values, gradients): (Vec<f32>, Vec<Vec<f64>>) =
+                self.features().map(|f| f.row(z, label, self.temperature)).unzip();
+            let columns = match with_respect_to {
+                WithRespectTo::Logits => spanning(&gradients),
+                // ln p alone, as checked: its slope in p is 1 / p.
+                WithRespectTo::Probabilities => vec![vec![f64::from(-values[0]).exp()]],
+                WithRespectTo::Feature => unit_vectors(count),
             };
-            let along = match with_respect_to {
-                WithRespectTo::Logits => along_logits,
-                WithRespectTo::Probabilities => along_p,
-                WithRespectTo::Feature => 1.0,
-            };
-            x.push(value * self.scale);
-            direction.push(along * self.scale);
+            x.extend(values.iter().map(|value| value * self.scale));
+            for (direction, column) in directions.iter_mut().zip(columns) {
+                direction.extend(column.iter().map(|&c| c as f32 * self.scale));
+            }
         }
-        (x, direction)
+        (x, directions)
     }
+
+    /// Log-odds or probability of one row and how steeply it changes: no gradient of all classes is needed.
+    fn single(&self, row: &[f32], label: usize, with_respect_to: WithRespectTo) -> (f32, f32) {
+        let per_logit = self.temperature.recip();
+        let (odds, others) = row_log_odds(row, label, self.temperature);
+        let (value, along_logits, along_p) = match self.feature {
+            Feature::Probability => {
+                let p = 1.0 / (1.0 + (-odds).exp());
+                (p, p * (1.0 - p) * (1.0 + others).sqrt() * per_logit, 1.0)
+            }
+            // d odds / dz = e_label − others, d odds / dp = 1 / (p (1 − p))
+            _ => (odds, (1.0 + others).sqrt() * per_logit, 2.0 + odds.exp() + (-odds).exp()),
+        };
+        let along = match with_respect_to {
+            WithRespectTo::Logits => along_logits,
+            WithRespectTo::Probabilities => along_p,
+            WithRespectTo::Feature => 1.0,
+        };
+        (value, along)
+    }
+}
+
+fn unit_vectors(count: usize) -> Vec<Vec<f64>> {
+    (0..count).map(|i| (0..count).map(|j| f64::from(u8::from(i == j))).collect()).collect()
 }
 
 /// Samples as the loss network takes them: all rows of all samples, one below the other.
@@ -161,9 +234,9 @@ impl Input {
 pub struct Batch {
     /// Inputs, (samples × rows, width).
     pub x: Matrix,
-    /// Per row, the input's change along its own steepest unit step of the prediction: the
-    /// network's directional derivative along it is, up to sign, its gradient's norm.
-    pub direction: Matrix,
+    /// Per row, changes of the input such that the network's directional derivatives along them have, together, its
+    /// gradient's norm: one a feature. That of a single feature is its change along the prediction's steepest unit step.
+    pub directions: Vec<Matrix>,
     /// What each row weighs in its sample's mean, (samples × rows, 1); all 1 unless balanced.
     pub weight: Matrix,
     /// Whether the network sees each sample as a set.
@@ -219,21 +292,22 @@ impl Batch {
             let got = format!("{} in sample {i}", sample.labels.len());
             return Err(Error::shape("surrogate batch", format!("{rows} rows"), got));
         }
+        input.check_gradient(with_respect_to)?;
+        if let Some((i, sample)) = samples.iter().enumerate().find(|(_, s)| s.scores.classes() < 2) {
+            let got = format!("{} in sample {i}", sample.scores.classes());
+            return Err(Error::shape("surrogate batch", "two classes or more", got));
+        }
         let features: Vec<_> = samples.par_iter().map(|s| input.rows(s, with_respect_to)).collect();
-        let width = input.width();
-        let (mut x, mut direction, mut weight) = (Vec::new(), Vec::new(), Vec::new());
-        for (sample, (first, along)) in samples.iter().zip(features) {
+        let (count, width) = (1 + input.also.len(), input.width());
+        let (mut x, mut directions, mut weight) = (Vec::new(), vec![Vec::new(); count], Vec::new());
+        for (sample, (values, along)) in samples.iter().zip(features) {
             let classes = sample.scores.classes();
             let balance = Balance::new(&sample.labels, classes, None)?;
-            match input.beside(&sample.labels, classes, &balance)? {
-                Some(beside) => {
-                    x.extend(first.iter().zip(beside).flat_map(|(&x, beside)| [x, beside]));
-                    direction.extend(along.iter().flat_map(|&d| [d, 0.0]));
-                }
-                None => {
-                    x.extend(first);
-                    direction.extend(along);
-                }
+            let beside = input.beside(&sample.labels, classes, &balance)?;
+            join(&mut x, &values, count, beside.as_deref());
+            let still = beside.map(|beside| vec![0.0; beside.len()]);
+            for (direction, along) in directions.iter_mut().zip(along) {
+                join(direction, &along, count, still.as_deref());
             }
             if input.balanced {
                 weight.extend(balance.weight);
@@ -241,9 +315,10 @@ impl Batch {
         }
         let all = samples.len() * rows;
         weight.resize(all, 1.0);
+        let directions = directions.into_iter().map(|direction| matrix(direction, all, width));
         Ok(Self {
             x: matrix(x, all, width)?,
-            direction: matrix(direction, all, width)?,
+            directions: directions.collect::<Result<_>>()?,
             weight: matrix(weight, all, 1)?,
             set: input.set,
             metric: samples.iter().map(|s| s.metric).collect(),
@@ -253,5 +328,18 @@ impl Batch {
     /// How many samples.
     pub fn samples(&self) -> usize {
         self.metric.len()
+    }
+}
+
+/// Appends rows of `count` numbers, each with the one beside it.
+fn join(to: &mut Vec<f32>, rows: &[f32], count: usize, beside: Option<&[f32]>) {
+    match beside {
+        Some(beside) => {
+            for (row, &beside) in rows.chunks_exact(count).zip(beside) {
+                to.extend_from_slice(row);
+                to.push(beside);
+            }
+        }
+        None => to.extend_from_slice(rows),
     }
 }

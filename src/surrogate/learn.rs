@@ -6,7 +6,7 @@ use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::Checkpoint;
-use super::input::{Batch, Input};
+use super::input::{Batch, Input, WithRespectTo};
 use super::loss_network::LossNetwork;
 use super::network::Network;
 use super::objective::{agreement, objective, Fit, Penalty};
@@ -36,6 +36,10 @@ pub struct Learn {
     pub fit: Fit,
     /// What the network sees of a prediction.
     pub input: Input,
+    /// Whether a better prediction may never cost more: the network is [`Network::monotone`] in its input, in place of
+    /// the absolute value of a free one; not in the released code.
+    #[serde(default)]
+    pub monotone: bool,
     /// Width of the network's hidden layers; 128 in the released code, 64 here ("ours": as good
     /// with few samples, and faster).
     pub hidden: usize,
@@ -73,6 +77,7 @@ impl Default for Learn {
             penalty: Penalty::default(),
             fit: Fit::default(),
             input: Input::default(),
+            monotone: false,
             hidden: 64,
             output_bias: 0.0,
             held_out: 256,
@@ -86,6 +91,21 @@ impl Default for Learn {
 }
 
 impl Learn {
+    /// Ours, of ln p and the label's soft rank, the penalty on the logits' gradient as in the paper.
+    ///
+    /// Learned from predictions on the embedded digits (seeds 0 to 2) and judged on unused training rows of Fashion-MNIST, a
+    /// perceptron, six seeds, 1,600 rows: 0.3, 0.2 and 0.2 points of accuracy ahead of cross-entropy (clean), 0.5, 0.6 and
+    /// 0.4 (40 % wrong labels). On clean MNIST it is 0.5 behind, on clean parts of CIFAR-10 0.3 (three seeds each): not the
+    /// default. Output bias 2 is that of the losses that come with the library.
+    pub fn ranked() -> Self {
+        Self {
+            input: Input::ranked(),
+            penalty: Penalty { with_respect_to: WithRespectTo::Logits, ..Penalty::default() },
+            output_bias: 2.0,
+            ..Self::default()
+        }
+    }
+
     /// The released code's settings: p as input, λ = 10 on the logits' gradient, 256 samples a step.
     ///
     /// They are kept for comparison; a loss learned from scratch with them may rank backwards.
@@ -133,8 +153,6 @@ impl Learn {
             ("steps", self.steps as f64),
             ("learning_rate", self.learning_rate),
             ("evaluate_every", self.evaluate_every as f64),
-            ("temperature", self.input.temperature as f64),
-            ("scale", self.input.scale as f64),
         ];
         for (name, value) in positive {
             check_positive(name, value)?;
@@ -207,14 +225,18 @@ pub fn learn_watched(
     options: &Learn,
     mut watch: impl FnMut(usize, &Surrogate) -> Result<()>,
 ) -> Result<Learned> {
-    let network = Network::new(options.input.width(), options.hidden, options.seed)?;
+    options.input.check()?;
+    let network = match options.monotone {
+        true => Network::monotone(&options.input.trends(), options.hidden, options.seed)?,
+        false => Network::new(options.input.width(), options.hidden, options.seed)?,
+    };
     let network = network.with_output_bias(options.output_bias)?;
     let draw = |count, draw| options.batch(&sampler.draw(metric, count, options.seed_of(draw))?);
     let watch_network = |step, network: &Network| {
-        watch(step, &Surrogate::new(network.clone(), options.input, metric.name())?)
+        watch(step, &Surrogate::new(network.clone(), options.input.clone(), metric.name())?)
     };
     let (network, history, held_out) = learn_network(network, metric, draw, options, watch_network)?;
-    Ok(Learned { loss: Surrogate::new(network, options.input, metric.name())?, history, held_out })
+    Ok(Learned { loss: Surrogate::new(network, options.input.clone(), metric.name())?, history, held_out })
 }
 
 /// Learns any loss network: what [`learn`] does, for predictions of any kind.
@@ -330,6 +352,7 @@ impl<N: LossNetwork> Run<N> {
             self.adam.set_learning_rate(options.learning_rate * left);
         }
         self.adam.update(self.network.parameters_mut(), &mut gradients)?;
+        self.network.constrain()?;
         self.step += 1;
         Ok(Step {
             step: self.step,

@@ -40,6 +40,14 @@ pub trait LossNetwork: Sized {
     /// # Errors
     /// [`Error::Device`](crate::Error::Device) when the device is out of memory.
     fn flipped(self) -> Result<Self>;
+
+    /// Takes the parameters back to what the network allows, after an update; all are allowed unless it says otherwise.
+    ///
+    /// # Errors
+    /// [`Error::Device`](crate::Error::Device) when the device is out of memory.
+    fn constrain(&mut self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// What a loss network says of samples.

@@ -6,6 +6,7 @@
 //! ```
 
 mod checkpoint;
+mod feature;
 mod input;
 mod learn;
 mod loss_network;
@@ -16,7 +17,8 @@ mod pretrained;
 mod report;
 mod translation;
 
-pub use input::{Batch, Feature, Input, WithRespectTo};
+pub use feature::{Feature, Trend};
+pub use input::{Batch, Input, WithRespectTo};
 pub use learn::{learn, learn_network, learn_watched, Learn, Learned, Step};
 pub use loss_network::{Judged, LossNetwork};
 pub use network::Network;
@@ -38,7 +40,7 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::loss::Loss;
 use crate::metric::Metric;
-use crate::ops::{check_batch, host, matrix, mlp_frozen};
+use crate::ops::{check_batch, host, matrix};
 use crate::sampler::Sample;
 use crate::{Dev, Matrix, Scalar, Tape};
 use input::Balance;
@@ -62,6 +64,8 @@ struct Notes {
     input: Input,
     metric: String,
     shares: Option<Vec<f32>>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    monotone: bool,
 }
 
 /// The notes' key in a file.
@@ -71,7 +75,8 @@ impl Surrogate {
     /// A loss from its parts; `metric` names what it was learned for.
     ///
     /// # Errors
-    /// [`Error::Shape`] when the network does not take what `input` gives.
+    /// [`Error::Shape`] when the network does not take what `input` gives; [`Error::Parameter`] for an input that makes no
+    /// sense, or a monotone network that goes other ways than [`Input::trends`].
     pub fn new(network: Network, input: Input, metric: &str) -> Result<Self> {
         input.check()?;
         if network.inputs() != input.width() {
@@ -80,6 +85,10 @@ impl Surrogate {
                 format!("a network of {} inputs", input.width()),
                 network.inputs(),
             ));
+        }
+        if network.trends().is_some_and(|trends| *trends != input.trends()) {
+            let reason = "it is monotone, but not in the way of these features";
+            return Err(Error::parameter("network", reason));
         }
         Ok(Self { network, input, metric: metric.to_string(), shares: None })
     }
@@ -168,7 +177,12 @@ impl Surrogate {
     /// # Errors
     /// [`Error::Data`] when the tensors cannot be serialised.
     pub fn to_safetensors(&self) -> Result<Vec<u8>> {
-        let notes = Notes { input: self.input, metric: self.metric.clone(), shares: self.shares.clone() };
+        let notes = Notes {
+            input: self.input.clone(),
+            metric: self.metric.clone(),
+            shares: self.shares.clone(),
+            monotone: self.network.is_monotone(),
+        };
         let text = serde_json::to_string(&notes).map_err(|e| Error::data(Path::new(NOTES), None, e))?;
         // One entry: the order of several would differ from file to file.
         self.network.parameters().to_safetensors(HashMap::from([(NOTES.to_string(), text)]))
@@ -194,14 +208,21 @@ impl Surrogate {
         let data = |e: &dyn std::fmt::Display| Error::data(path, None, e);
         let notes: Notes = match notes.get(NOTES) {
             Some(text) => serde_json::from_str(text).map_err(|e| data(&e))?,
-            None => Notes { input: Input::released(), metric: "unknown".to_string(), shares: None },
+            None => {
+                let metric = "unknown".to_string();
+                Notes { input: Input::released(), metric, shares: None, monotone: false }
+            }
         };
-        let network = Network::from_parameters(&parameters).map_err(|e| data(&e))?;
+        let network = Network::from_parameters(&parameters).and_then(|network| match notes.monotone {
+            true => network.held_to(&notes.input.trends()),
+            false => Ok(network),
+        });
+        let network = network.map_err(|e| data(&e))?;
         let loss = Self::new(network, notes.input, &notes.metric).map_err(|e| data(&e))?;
         Ok(Self { shares: notes.shares, ..loss })
     }
 
-    /// The loss of each row, |network(input)| times the row's weight, differentiable with respect
+    /// The loss of each row, |network(input)| (network(input), where it is monotone) times the row's weight, differentiable with respect
     /// to the logits.
     ///
     /// # Shapes
@@ -218,7 +239,7 @@ impl Surrogate {
             return Err(Error::parameter("input", "a loss of sets has no losses of rows"));
         }
         let (x, balance) = self.seen(logits, labels)?;
-        let losses = mlp_frozen(self.network.parameters(), x)?.try_abs()?;
+        let losses = self.network.rows(x)?;
         if !self.input.balanced {
             return Ok(losses);
         }

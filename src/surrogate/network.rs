@@ -4,19 +4,24 @@ use dfdx::prelude::*;
 use rand_chacha::rand_core::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use super::feature::Trend;
 use super::input::Batch;
 use super::loss_network::{Judged, LossNetwork};
 use crate::error::{Error, Result};
-use crate::ops::{elu, elu_slope, host, linear, linear_layer, mlp, mlp_frozen, Parameter, Parameters};
+use crate::ops::{elu, elu_slope, host, linear, linear_layer, mlp, mlp_frozen, Dual, Parameter, Parameters};
 use crate::{Dev, Matrix};
 
 /// The linear layers' names in the released code, from input to output.
 const LAYERS: [&str; 4] = ["logits_fcs.0", "logits_fcs.2", "loss.0", "loss.2"];
 
 /// Four linear layers with ELU between them and one output: 33,409 parameters at width 128.
+///
+/// Its output is taken as it is where the network is monotone, and its absolute value elsewhere, as in the released code.
 #[derive(Debug, Clone)]
 pub struct Network {
     parameters: Parameters,
+    /// Which way the output goes with each input, where it is bound to.
+    trends: Option<Vec<Trend>>,
 }
 
 impl Network {
@@ -41,7 +46,106 @@ impl Network {
         for (name, pair) in LAYERS.iter().zip(widths.windows(2)) {
             members.extend(linear_layer(name, pair[0], pair[1], &mut rng)?);
         }
-        Ok(Self { parameters: Parameters::new(members) })
+        Ok(Self { parameters: Parameters::new(members), trends: None })
+    }
+
+    /// A freshly initialised network whose output goes one way with each input, whatever is learned.
+    ///
+    /// Every second hidden unit rises with the loss and the others fall, and no weight may have another sign than the
+    /// units it joins ask for: the units that rise bend the loss one way, those that fall the other, so that it need not
+    /// be convex. After each update weights that crossed 0 are put back there ([`LossNetwork::constrain`]), so that a file
+    /// holds a plain network. Weights start uniform between 0 and 2 / inputs in size, biases as ever.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a width of zero.
+    ///
+    /// # Example
+    /// ```
+    /// use reloss::surrogate::{Network, Trend};
+    /// let network = Network::monotone(&[Trend::Falling], 16, 0)?;
+    /// let first = &network.parameters().values()[0];
+    /// assert!(first.iter().enumerate().all(|(unit, &w)| if unit % 2 == 0 { w <= 0.0 } else { w >= 0.0 }));
+    /// # Ok::<(), reloss::Error>(())
+    /// ```
+    ///
+    /// # Reference
+    /// Archer and Wang, "Application of the back propagation neural network algorithm with monotonicity constraints",
+    /// Decision Sciences 24, 1993 (signs of weights); Runje and Shankaranarayana, "Constrained monotonic neural
+    /// networks", ICML 2023 (bends both ways), there by two activations, here by units that rise and fall.
+    pub fn monotone(trends: &[Trend], hidden: usize, seed: u64) -> Result<Self> {
+        let network = Self::new(trends.len(), hidden, seed)?;
+        let grown = |parameter: &Parameter, values: Vec<f32>| {
+            // From uniform in ±1/√inputs to a mean size of 1/inputs: signs that agree add up.
+            let factor = 2.0 / (parameter.value().shape().1 as f32).sqrt();
+            values.into_iter().map(|w| factor * w).collect()
+        };
+        network.signed(trends, |parameter, values, signs| {
+            let signed = |(w, &sign): (f32, &f32)| if sign == 0.0 { w } else { sign * w.abs() };
+            grown(parameter, values.into_iter().zip(signs).map(signed).collect())
+        })
+    }
+
+    /// This network as a monotone one.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] when it does not go these ways, [`Error::Shape`] for another number of inputs.
+    pub(super) fn held_to(self, trends: &[Trend]) -> Result<Self> {
+        if trends.len() != self.inputs() {
+            return Err(Error::shape("loss network", format!("{} inputs", trends.len()), self.inputs()));
+        }
+        for (parameter, signs) in self.weights().zip(self.signs(trends)) {
+            if host(parameter.value()).iter().zip(&signs).any(|(w, sign)| w * sign < 0.0) {
+                let reason =
+                    format!("{} has weights of the wrong sign: it is not monotone", parameter.name());
+                return Err(Error::parameter("network", reason));
+            }
+        }
+        Ok(Self { trends: Some(trends.to_vec()), ..self })
+    }
+
+    /// Whether its output goes one way with each input.
+    pub fn is_monotone(&self) -> bool {
+        self.trends.is_some()
+    }
+
+    /// Which way its output goes with each input, where it is bound to.
+    pub fn trends(&self) -> Option<&[Trend]> {
+        self.trends.as_deref()
+    }
+
+    /// The weights of each layer.
+    fn weights(&self) -> impl Iterator<Item = &Parameter> {
+        self.parameters.iter().step_by(2)
+    }
+
+    /// The sign each weight is bound to, 0 where none.
+    fn signs(&self, trends: &[Trend]) -> Vec<Vec<f32>> {
+        let hidden = |unit: usize| [1.0, -1.0][unit % 2];
+        let layers = LAYERS.len();
+        let of_layer = |(layer, parameter): (usize, &Parameter)| {
+            let (outputs, inputs) = *parameter.value().shape();
+            let input = |unit: usize| if layer == 0 { trends[unit].sign() } else { hidden(unit) };
+            let output = |unit: usize| if layer + 1 == layers { 1.0 } else { hidden(unit) };
+            (0..outputs * inputs).map(|i| output(i / inputs) * input(i % inputs)).collect()
+        };
+        self.weights().enumerate().map(of_layer).collect()
+    }
+
+    /// The same network with weights changed in knowledge of their signs.
+    fn signed(
+        self,
+        trends: &[Trend],
+        change: impl Fn(&Parameter, Vec<f32>, &[f32]) -> Vec<f32>,
+    ) -> Result<Self> {
+        let mut signs = self.signs(trends).into_iter();
+        let members = self.parameters.iter().enumerate().map(|(i, parameter)| {
+            let signs = if i % 2 == 0 { signs.next() } else { None };
+            let Some(signs) = signs else { return Ok(parameter.clone()) };
+            let values = change(parameter, host(parameter.value()), &signs);
+            Parameter::new(parameter.name(), parameter.shape(), values)
+        });
+        let parameters = Parameters::new(members.collect::<Result<_>>()?);
+        Ok(Self { parameters, trends: Some(trends.to_vec()) })
     }
 
     /// The same network with this bias of its last layer.
@@ -55,7 +159,7 @@ impl Network {
     /// The same network with one member replaced by that of the same name.
     fn with(self, new: Parameter) -> Result<Self> {
         let members = self.parameters.iter().map(|p| if p.name() == new.name() { &new } else { p }.clone());
-        Ok(Self { parameters: Parameters::new(members.collect()) })
+        Ok(Self { parameters: Parameters::new(members.collect()), trends: self.trends })
     }
 
     /// A network from tensors with the released code's names; their shapes give the widths.
@@ -78,20 +182,38 @@ impl Network {
         self.parameters.iter().next().map_or(0, |p| p.value().shape().1)
     }
 
+    /// The loss of an output.
+    fn loss<S: Shape, T: Tape<f32, Dev>>(
+        &self,
+        output: Tensor<S, f32, Dev, T>,
+    ) -> Result<Tensor<S, f32, Dev, T>> {
+        match self.is_monotone() {
+            true => Ok(output),
+            false => Ok(output.try_abs()?),
+        }
+    }
+
+    /// The loss of each row, differentiable with respect to its input (the layers are frozen), (rows, 1).
+    pub(super) fn rows<T: Tape<f32, Dev>>(&self, x: Matrix<T>) -> Result<Matrix<T>> {
+        self.loss(mlp_frozen(&self.parameters, x)?)
+    }
+
     /// As [`Network::judge`], of samples seen as sets: |tail(mean over rows of head(row))|.
     fn sets<T: Tape<f32, Dev>>(&self, batch: &Batch, shape: (usize, usize), tape: T) -> Result<Judged<T>> {
         let (samples, rows) = shape;
-        let rows_out = mlp(&self.head(), &batch.x, &batch.direction, tape)?;
-        let hidden = rows_out.value.shape().1;
+        let (value, tangents) = along(&self.head(), batch, tape)?;
+        let hidden = value.shape().1;
         let shape = (samples, rows, hidden);
-        let mean = rows_out.value.try_reshape_like(&shape)?.try_mean::<(usize, usize), Axis<1>>()?;
+        let mean = value.try_reshape_like(&shape)?.try_mean::<(usize, usize), Axis<1>>()?;
         let (mean, tape) = mean.split_tape();
-        let steepness = self.tail_slope(mean.retaped::<T>())?;
-        let losses = self.tail(mean.put_tape(tape))?.try_abs()?.try_reshape_like(&(samples,))?;
+        let losses = self.loss(self.tail(mean.clone().put_tape(tape))?)?.try_reshape_like(&(samples,))?;
         // ∂(rows · loss)/∂row along its direction: the tail's steepness times the row's tangent.
-        let steepness = steepness.try_reshape_like(&(samples, hidden, 1))?;
-        let slopes = rows_out.tangent.try_reshape_like(&shape)?.try_matmul(steepness)?;
-        Ok(Judged { losses, slopes: slopes.try_reshape_like(&(samples, rows))? })
+        let slope = |tangent: Matrix<T>| -> Result<Matrix<T>> {
+            let steepness = self.tail_slope(mean.retaped::<T>())?.try_reshape_like(&(samples, hidden, 1))?;
+            let slopes = tangent.try_reshape_like(&shape)?.try_matmul(steepness)?;
+            Ok(slopes.try_reshape_like(&(samples, rows))?)
+        };
+        Ok(Judged { losses, slopes: norm(tangents.into_iter().map(slope).collect::<Result<_>>()?)? })
     }
 
     /// The loss of one batch seen as a set, differentiable with respect to its input (the layers are frozen).
@@ -99,7 +221,7 @@ impl Network {
         let rows = mlp_frozen(&self.head(), x)?;
         let width = rows.shape().1;
         let mean = rows.try_mean::<(usize,), Axis<0>>()?.try_reshape_like(&(1, width))?;
-        Ok(self.tail(mean)?.try_abs()?)
+        self.loss(self.tail(mean)?)
     }
 
     /// The layers before the mean over rows: all but the last.
@@ -145,11 +267,11 @@ impl LossNetwork for Network {
         if batch.set {
             return self.sets(batch, shape, tape);
         }
-        let out = mlp(&self.parameters, &batch.x, &batch.direction, tape)?;
-        let losses = out.value.try_abs()?.try_mul(batch.weight.clone())?.try_reshape_like(&shape)?;
+        let (value, tangents) = along(&self.parameters, batch, tape)?;
+        let losses = self.loss(value)?.try_mul(batch.weight.clone())?.try_reshape_like(&shape)?;
         Ok(Judged {
             losses: losses.try_mean::<(usize,), Axis<1>>()?,
-            slopes: out.tangent.try_reshape_like(&shape)?,
+            slopes: norm(tangents)?.try_reshape_like(&shape)?,
         })
     }
 
@@ -166,15 +288,68 @@ impl LossNetwork for Network {
     }
 
     fn with_values(&self, values: &Parameters) -> Result<Self> {
-        Self::from_parameters(values)
+        Ok(Self { trends: self.trends.clone(), ..Self::from_parameters(values)? })
     }
 
-    /// Turned upside down around its output bias.
+    /// Turned upside down around its output bias; a monotone one goes the only way it may.
     fn flipped(self) -> Result<Self> {
+        if self.is_monotone() {
+            return Ok(self);
+        }
         let name = "loss.2.weight";
         let weight = self.parameters.iter().find(|p| p.name() == name);
         let Some(weight) = weight else { return Ok(self) };
         let turned = Parameter::new(name, weight.shape(), host(weight.value()).iter().map(|w| -w).collect())?;
         self.with(turned)
     }
+
+    /// Puts weights that crossed 0 back there.
+    fn constrain(&mut self) -> Result<()> {
+        let Some(trends) = &self.trends else { return Ok(()) };
+        let signs = self.signs(trends);
+        for (parameter, signs) in self.parameters.iter_mut().step_by(2).zip(signs) {
+            let mut values = host(parameter.value());
+            values.iter_mut().zip(signs).filter(|(w, sign)| **w * sign < 0.0).for_each(|(w, _)| *w = 0.0);
+            parameter.value_mut().copy_from(&values);
+        }
+        Ok(())
+    }
+}
+
+/// The outputs of layers for a batch, and their derivatives along each of its directions.
+fn along<T: Tape<f32, Dev>>(
+    layers: &Parameters,
+    batch: &Batch,
+    tape: T,
+) -> Result<(Matrix<T>, Vec<Matrix<T>>)> {
+    let mut tape = Some(tape);
+    let (mut first, mut tangents) = (None, Vec::with_capacity(batch.directions.len()));
+    for direction in &batch.directions {
+        let Dual { value, tangent } = mlp(layers, &batch.x, direction, tape.take().unwrap_or_default())?;
+        if first.is_none() {
+            first = Some(value);
+            tangents.push(tangent);
+        } else {
+            // What is recorded lies with the value, which is the first's again.
+            let (_, recorded) = value.split_tape();
+            let (tangent, rest) = tangent.split_tape();
+            tangents.push(tangent.put_tape(recorded.merge(rest)));
+        }
+    }
+    let first = first.ok_or_else(|| Error::shape("loss network", "a direction or more", 0))?;
+    Ok((first, tangents))
+}
+
+/// The root of the sum of squares; of one, itself.
+fn norm<T: Tape<f32, Dev>>(mut slopes: Vec<Matrix<T>>) -> Result<Matrix<T>> {
+    let last = slopes.pop().ok_or_else(|| Error::shape("loss network", "a slope or more", 0))?;
+    if slopes.is_empty() {
+        return Ok(last);
+    }
+    let mut sum = last.try_square()?;
+    for slope in slopes {
+        sum = sum.try_add(slope.try_square()?)?;
+    }
+    // The root's own slope at 0 is infinite: a gradient so small counts as this much.
+    Ok(sum.try_add(1e-12)?.try_sqrt()?)
 }

@@ -9,7 +9,7 @@ use crate::correlation::spearman;
 use crate::error::Result;
 use crate::loss::{value, CrossEntropy, Loss};
 use crate::metric::{Bootstrap, Interval, Metric};
-use crate::ops::{host, matrix, mlp_frozen, scalar};
+use crate::ops::{host, matrix, scalar};
 use crate::sampler::Sample;
 
 /// How one loss orders samples, against the metric.
@@ -65,7 +65,7 @@ pub struct Report {
 }
 
 impl Surrogate {
-    /// The loss of a row (of a set of one row of class 1) over the label's probability, at 201 values of p from 0.001 to 0.999.
+    /// The loss of a row of two classes (of a set of one row of class 1) over the label's probability, at 201 values of p from 0.001 to 0.999.
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device) when the device is out of memory.
@@ -78,9 +78,9 @@ impl Surrogate {
                 |x: &[f32]| Ok(scalar(&self.network().set(matrix(x.to_vec(), 1, x.len())?)?.try_mean()?));
             host(&x).chunks_exact(self.input().width()).map(one).collect::<Result<Vec<f32>>>()?
         } else {
-            host(&mlp_frozen(self.network().parameters(), x)?)
+            host(&self.network().rows(x)?)
         };
-        Ok(Profile { p, loss: loss.into_iter().map(|v| f64::from(v.abs())).collect() })
+        Ok(Profile { p, loss: loss.into_iter().map(f64::from).collect() })
     }
 }
 

@@ -230,3 +230,13 @@ fn the_rate_rises_over_its_ramp() {
     let two = |ramp| Train { epochs: 2, batch: rows, ramp, ..Train::default() };
     assert_ne!(scores(&two(1.0)), scores(&two(0.0)));
 }
+
+#[test]
+fn tuning_needs_no_test_part() {
+    let task = task(Architecture::Mlp(8));
+    let (metric, options) = (TopK::ACCURACY, Train { epochs: 2, ..Train::default() });
+    let train = |task: &ImageClassification| task.train(&CrossEntropy::default(), &metric, &options).unwrap();
+    let whole = train(&task);
+    let tuned = train(&task.untested().unwrap());
+    assert_eq!((tuned.history, tuned.predictions.rows()), (whole.history, 1));
+}

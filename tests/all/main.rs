@@ -10,6 +10,7 @@ mod data;
 mod display;
 mod download;
 mod experiment;
+mod features;
 mod images;
 mod layering;
 mod methods;

@@ -50,7 +50,7 @@ fn objective_gradient_agrees_with_finite_differences() {
     for feature in [Feature::Probability, Feature::LogOdds] {
         for with_respect_to in [WithRespectTo::Logits, WithRespectTo::Probabilities] {
             for slope in [Slope::Row, Slope::SampleMean] {
-                let input = Input { feature, temperature: 2.0, scale: 0.5, balanced: false, set: false };
+                let input = Input { feature, temperature: 2.0, scale: 0.5, ..Input::default() };
                 let batch = Batch::new(&samples, &input, with_respect_to).unwrap();
                 let penalty = Penalty { weight: 0.1, with_respect_to, slope };
                 let exact = gradient(&network, &batch, &penalty);
@@ -78,8 +78,14 @@ fn sets(count: usize) -> Vec<Sample> {
     sampler.draw(&ClassMetric::MACRO_F1, count, 3).unwrap()
 }
 
-const SET: Input =
-    Input { feature: Feature::LogOdds, temperature: 1.0, scale: 0.5, balanced: false, set: true };
+const SET: Input = Input {
+    feature: Feature::LogOdds,
+    also: Vec::new(),
+    temperature: 1.0,
+    scale: 0.5,
+    balanced: false,
+    set: true,
+};
 
 #[test]
 fn objectives_of_sets_have_right_gradients() {
@@ -190,12 +196,12 @@ fn direction_is_the_norm_of_the_inputs_gradient() {
     let samples = samples(1);
     let (scores, labels) = (&samples[0].scores, &samples[0].labels);
     for feature in [Feature::Probability, Feature::LogOdds] {
-        let input = Input { feature, temperature: 1.5, scale: 1.0, balanced: false, set: false };
+        let input = Input { feature, temperature: 1.5, scale: 1.0, ..Input::default() };
         let batch = Batch::new(&samples, &input, WithRespectTo::Logits).unwrap();
         let logits = matrix(scores.values().to_vec(), scores.rows(), scores.classes()).unwrap();
         let x = match feature {
             Feature::Probability => reloss::ops::target_probability(logits.leaky_trace(), labels, 1.5),
-            Feature::LogOdds => reloss::ops::target_log_odds(logits.leaky_trace(), labels, 1.5),
+            _ => reloss::ops::target_log_odds(logits.leaky_trace(), labels, 1.5),
         };
         let x = x.unwrap();
         let scaled: Vec<f64> = wide(&host(&x)).iter().map(|x| x * f64::from(input.scale)).collect();
@@ -205,7 +211,7 @@ fn direction_is_the_norm_of_the_inputs_gradient() {
             .chunks(scores.classes())
             .map(|g| g.iter().map(|v| f64::from(v * v)).sum::<f64>().sqrt())
             .collect();
-        assert_close(&wide(&host(&batch.direction)), &norms, 1e-5);
+        assert_close(&wide(&host(&batch.directions[0])), &norms, 1e-5);
     }
 }
 
@@ -297,12 +303,8 @@ fn an_error_rate_teaches_the_loss_that_accuracy_teaches() {
 fn a_surrogates_gradient_agrees_with_finite_differences() {
     let network = Network::new(1, 8, 4).unwrap();
     for feature in [Feature::Probability, Feature::LogOdds] {
-        let loss = Surrogate::new(
-            network.clone(),
-            Input { feature, temperature: 1.0, scale: 0.2, balanced: false, set: false },
-            "accuracy",
-        )
-        .unwrap();
+        let loss =
+            Surrogate::new(network.clone(), Input { feature, ..Input::default() }, "accuracy").unwrap();
         let z = [0.3f32, -0.2, 0.9, 1.4, 0.1, -1.0];
         let logits = matrix(z.to_vec(), 2, 3).unwrap();
         let exact = wide(&host(&loss.loss(logits.leaky_trace(), &[2, 1]).unwrap().backward().get(&logits)));
@@ -434,7 +436,7 @@ fn a_balanced_input_weighs_rare_classes_and_sees_their_share() {
 #[test]
 fn the_shares_of_a_balanced_loss_survive_its_file() {
     let input = Input { balanced: true, ..Input::default() };
-    let loss = Surrogate::new(Network::new(2, 8, 0).unwrap(), input, "macro-F1").unwrap();
+    let loss = Surrogate::new(Network::new(2, 8, 0).unwrap(), input.clone(), "macro-F1").unwrap();
     let loss = loss.with_shares_of(&[0, 0, 0, 1], 2).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("loss.safetensors");
