@@ -53,7 +53,13 @@ impl Search {
             }
         }
         self.live = live;
-        if self.ended.len() >= beam.width {
+        // What goes on only becomes less probable, and is divided by the longest length's power at most: where not even that
+        // beats what has ended, nothing will.
+        let most = |hypothesis: &Hypothesis| {
+            hypothesis.log_probability / (self.longest as f32).powf(beam.length_penalty.max(0.0))
+        };
+        let best = self.ended.iter().map(|(score, _)| *score).fold(f32::NEG_INFINITY, f32::max);
+        if self.live.iter().all(|hypothesis| most(hypothesis) <= best) {
             self.live.clear();
             rows.clear();
         }
