@@ -25,6 +25,8 @@ BUILDS = NOTEBOOKS / ".evcxr"
 LOCK_FILE = NOTEBOOKS.parent / "Cargo.lock"
 # What compilers replace and never change in place: shared between build folders instead of copied.
 SHARED = {".rlib", ".rmeta", ".so", ".a"}
+# Bytes of freed memory that are kept for the next allocation.
+KEPT = str(2**31 - 1)
 # A loopback port where nothing listens: downloads by rustup fail at once.
 NOWHERE = "http://127.0.0.1:9"
 
@@ -106,6 +108,8 @@ def start(evcxr, connection_file):
     pin_versions(folder)
     environment = dict(os.environ)
     environment["EVCXR_TMPDIR"] = str(folder)
+    # Every step of training frees tensors that the next one allocates again: the C library keeps the memory.
+    environment.update(MALLOC_TRIM_THRESHOLD_=KEPT, MALLOC_MMAP_THRESHOLD_=KEPT)
     environment.update(RUSTUP_DIST_SERVER=NOWHERE, RUSTUP_UPDATE_ROOT=NOWHERE, RUSTUP_AUTO_INSTALL="0")
     sources = std_sources()
     if sources:

@@ -152,11 +152,15 @@ impl Comparison {
         Ok(results)
     }
 
-    /// The best learning rate of each candidate by the validation parts of the tuning seeds.
+    /// The best learning rate of each candidate by the validation parts of the tuning seeds; of one rate there is no choice.
     ///
     /// # Errors
     /// [`Error::Parameter`] where no rate trains, and what data, training and learning have to say.
     pub fn tune(&self, case: &impl Case) -> Result<Vec<f64>> {
+        if let ([rate], [seed, ..]) = (&self.grid[..], &self.tuning_seeds[..]) {
+            let train = Train { seed: *seed, ..case.train(&self.train) };
+            return Ok(vec![*rate; case.candidates(&case.task(*seed)?, &train)?.len()]);
+        }
         let seeds = self.tuning_seeds.par_iter();
         let scores = seeds.map(|&seed| self.validation(case, seed)).collect::<Result<Vec<_>>>()?;
         let mut totals: Vec<Vec<f64>> = Vec::new();

@@ -24,6 +24,26 @@ pub struct TranslationSample {
     pub metric: f64,
 }
 
+impl TranslationSample {
+    /// The cross-entropy of the references' tokens, −ln p, mean over all: what the learned loss is compared with.
+    ///
+    /// # Example
+    /// ```
+    /// use reloss::sampler::TranslationSample;
+    /// // Two sentences, of two tokens and of one; the last number is filled up.
+    /// let log_odds = vec![0.0, 0.0, 0.0, 9.0];
+    /// let even = TranslationSample { log_odds, lengths: vec![2, 1], positions: 2, metric: 0.5 };
+    /// assert!((even.cross_entropy() - 2f64.ln()).abs() < 1e-12);
+    /// ```
+    pub fn cross_entropy(&self) -> f64 {
+        let rows = self.log_odds.chunks(self.positions.max(1)).zip(&self.lengths);
+        let tokens = rows.flat_map(|(odds, &length)| odds.iter().take(length));
+        // −ln p = ln(1 + e^−odds), without overflow
+        let costs = tokens.map(|&odds| f64::from(-odds).max(0.0) + (-f64::from(odds).abs()).exp().ln_1p());
+        costs.sum::<f64>() / self.lengths.iter().sum::<usize>() as f64
+    }
+}
+
 /// What a model gave and wrote for all sentences at one time.
 #[derive(Debug, Clone)]
 struct Time {

@@ -30,3 +30,4 @@ mod toy;
 mod translation;
 mod translation_data;
 mod translation_models;
+mod translation_task;

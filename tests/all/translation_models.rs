@@ -7,10 +7,10 @@ use reloss::data::Vocabulary;
 use reloss::loss::{token_loss, BagOfNgrams, Loss, TokenCrossEntropy};
 use reloss::metric::{Direction, Metric};
 use reloss::model::{Beam, NatBase, NatDecode, NatOutput, Parametric, Transformer, TransformerConfig};
-use reloss::ops::{host, matrix, scalar, Adam, Parameters, Tokens};
+use reloss::ops::{host, matrix, scalar, target_log_odds, Adam, Parameters, Tokens};
 use reloss::sampler::TranslationSample;
 use reloss::surrogate::{
-    learn_translation, objective, Fit, Learn, LossNetwork, Penalty, Slope, TranslationBatch,
+    learn_translation, objective, Feature, Fit, Input, Learn, LossNetwork, Penalty, Slope, TranslationBatch,
     TranslationNetwork, TranslationSurrogate,
 };
 use reloss::{Error, Result, Tape};
@@ -40,6 +40,11 @@ fn tokens(sentences: &[Vec<usize>]) -> Tokens {
 }
 
 /// What a model gives each sentence, alone and among longer ones.
+/// Log-odds times a scale.
+fn scaled(scale: f32) -> Input {
+    Input { scale, ..Input::default() }
+}
+
 #[test]
 fn company_and_padding_never_change_a_result() {
     let (source, target) = pairs(6);
@@ -227,9 +232,28 @@ fn losses_of_tokens_have_right_gradients() {
     check_gradient(&TokenCrossEntropy::default(), &logits, &targets, 5e-4);
     check_gradient(&TokenCrossEntropy { smoothing: 0.2 }, &logits, &targets, 5e-4);
     check_gradient(&BagOfNgrams, &logits, &targets, 5e-4);
-    let network = TranslationNetwork::new(16, 8, 3).unwrap();
-    let surrogate = TranslationSurrogate::new(network, 0.5, "BLEU").unwrap();
-    check_gradient(&surrogate, &logits, &targets, 1e-3);
+    for feature in [Feature::LogOdds, Feature::LogProbability] {
+        let network = TranslationNetwork::new(16, 8, 3).unwrap().with_output_bias(2.0).unwrap();
+        let input = Input { feature, ..scaled(0.5) };
+        let surrogate = TranslationSurrogate::new(network, input.clone(), "BLEU").unwrap();
+        check_gradient(&surrogate, &logits, &targets, 1e-3);
+        // What is learned from and what is trained with are one loss.
+        let odds = target_log_odds(matrix(logits.clone(), 8, 3).unwrap(), targets.ids(), 1.0).unwrap();
+        let mut padded = host(&odds);
+        padded.splice(6..6, [9.0; 4]);
+        padded.extend([9.0; 3]);
+        let sample =
+            TranslationSample { log_odds: padded, lengths: vec![5, 1, 2], positions: 5, metric: 0.0 };
+        let trained = token_loss(&surrogate, logits.clone(), &targets).unwrap();
+        assert_close(&surrogate.values(&[sample]).unwrap(), &[trained], 1e-5);
+    }
+    let network = || TranslationNetwork::new(16, 8, 3).unwrap();
+    let margin = Input { feature: Feature::Margin, ..Input::default() };
+    for wrong in [margin, Input { temperature: 2.0, ..Input::default() }, scaled(0.0)] {
+        let refused = TranslationSurrogate::new(network(), wrong, "BLEU");
+        assert!(matches!(refused, Err(Error::Parameter { .. })));
+    }
+    assert!(matches!(network().with_output_bias(f32::NAN), Err(Error::Parameter { .. })));
 }
 
 #[test]
@@ -304,7 +328,7 @@ fn moved(network: &TranslationNetwork, name: &str, index: usize, step: f32) -> T
 
 #[test]
 fn the_penalty_of_a_translation_network_has_the_right_gradient() {
-    let batch = TranslationBatch::new(&samples(5, 1), 0.3).unwrap();
+    let batch = TranslationBatch::new(&samples(5, 1), &scaled(0.3)).unwrap();
     let network = TranslationNetwork::new(16, 9, 2).unwrap();
     for slope in [Slope::Row, Slope::Sample] {
         let penalty = Penalty { weight: 3.0, slope, ..Penalty::default() };
@@ -332,7 +356,7 @@ fn the_penalty_of_a_translation_network_has_the_right_gradient() {
 fn a_sentences_slope_is_the_norm_of_its_gradient() {
     let all = samples(2, 3);
     let network = TranslationNetwork::new(16, 9, 4).unwrap();
-    let batch = TranslationBatch::new(&all, 0.3).unwrap();
+    let batch = TranslationBatch::new(&all, &scaled(0.3)).unwrap();
     let slopes = wide(&host(&network.judge(&batch, NoneTape).unwrap().slopes));
     let mut want = Vec::new();
     for sample in &all {
@@ -342,7 +366,7 @@ fn a_sentences_slope_is_the_norm_of_its_gradient() {
                 log_odds[token] += by;
                 let metric = sample.metric;
                 let sample = TranslationSample { log_odds, lengths: vec![length], positions: length, metric };
-                let batch = TranslationBatch::new(&[sample], 0.3).unwrap();
+                let batch = TranslationBatch::new(&[sample], &scaled(0.3)).unwrap();
                 f64::from(host(&network.judge(&batch, NoneTape).unwrap().losses)[0])
             };
             let squares = (0..length).map(|t| ((alone(t, 0.05) - alone(t, -0.05)) / 0.1).powi(2));
@@ -368,7 +392,7 @@ fn a_loss_of_translations_is_learned_and_survives_its_file() {
     let read = TranslationSurrogate::load(&path).unwrap();
     let test = samples(50, 99);
     assert_eq!(read.values(&test).unwrap(), learned.loss.values(&test).unwrap());
-    assert_eq!((read.metric(), read.scale()), ("share", options.input.scale));
+    assert_eq!((read.metric(), read.input()), ("share", &options.input));
     assert!(read.agreement(&Share, &test).unwrap() > 0.9);
     let long = TranslationSample { log_odds: vec![0.0; 10], lengths: vec![10], positions: 10, metric: 0.0 };
     assert!(matches!(read.values(&[long]), Err(Error::Shape { .. })));

@@ -11,7 +11,7 @@ use reloss::model::{Beam, NatBase, NatDecode, NatOutput, Parametric, Transformer
 use reloss::ops::{Adam, Tokens};
 use reloss::sampler::TranslationSample;
 use reloss::surrogate::{
-    objective, Fit, LossNetwork, Penalty, TranslationBatch, TranslationNetwork, TranslationSurrogate,
+    objective, Fit, Input, LossNetwork, Penalty, TranslationBatch, TranslationNetwork, TranslationSurrogate,
 };
 use reloss::{Result, Tape};
 
@@ -68,7 +68,7 @@ fn samples() -> Vec<TranslationSample> {
 fn each_case(f: &mut dyn FnMut(&str, steps::Step)) {
     let (source, target) = (sentences(0), sentences(5));
     let network = TranslationNetwork::new(32, 64, 0).unwrap();
-    let surrogate = TranslationSurrogate::new(network, 0.2, "known").unwrap();
+    let surrogate = TranslationSurrogate::new(network, Input::default(), "known").unwrap();
     let losses: [(&str, &dyn Loss<Tokens>); 3] = [
         ("nat step, cross-entropy", &TokenCrossEntropy::default()),
         ("nat step, bag of 2-grams", &BagOfNgrams),
@@ -95,7 +95,7 @@ fn each_case(f: &mut dyn FnMut(&str, steps::Step)) {
         teacher.translate(&source, &Beam { extra: 3, ..Beam::default() }).unwrap();
     });
 
-    let batch = TranslationBatch::new(&samples(), 0.2).unwrap();
+    let batch = TranslationBatch::new(&samples(), &Input::default()).unwrap();
     for (name, hidden) in [("loss learning step, width 32", 32), ("loss learning step, width 128", 128)] {
         let mut network = TranslationNetwork::new(hidden, 64, 0).unwrap();
         let mut adam = Adam::new(1e-2, 1e-3);

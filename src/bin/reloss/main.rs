@@ -42,7 +42,18 @@ enum Command {
     Score(score::Arguments),
 }
 
+/// Keeps memory that is freed: every step of training frees tensors that the next one allocates again.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn keep_memory() {
+    for threshold in [libc::M_TRIM_THRESHOLD, libc::M_MMAP_THRESHOLD] {
+        // SAFETY: it changes a setting of the allocator, before there is another thread.
+        unsafe { libc::mallopt(threshold, i32::MAX) };
+    }
+}
+
 fn main() -> ExitCode {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    keep_memory();
     let done = match Cli::parse().command {
         Command::Classify(arguments) => classify::run(&arguments),
         Command::Pretrain(arguments) => images::pretrained(&arguments),

@@ -12,21 +12,20 @@ use serde::{Deserialize, Serialize};
 
 use super::learn::{learn_network, sample_losses};
 use super::objective::agreement;
-use super::{Learn, Learned};
+use super::{Feature, Input, Learn, Learned};
 use crate::error::{check_finite, check_positive, Error, Result};
 use crate::files;
 use crate::loss::Loss;
 use crate::metric::Metric;
-use crate::ops::{matrix, target_log_odds, Jet, Parameters, Sequences, Tokens};
+use crate::ops::{matrix, target_log_odds, token_cross_entropy, Jet, Parameters, Sequences, Tokens};
 use crate::sampler::TranslationSample;
 use crate::{Matrix, Scalar, Tape};
 
 /// Samples of translations as the loss network takes them: the tokens of all sentences of all samples, one below the other.
 #[derive(Debug, Clone)]
 pub struct TranslationBatch {
-    /// Scaled log-odds of the reference tokens, (tokens, 1).
+    /// The feature of the reference tokens times its scale, (tokens, 1).
     x: Matrix,
-    /// How the scaled log-odds change with the log-odds.
     scale: f32,
     /// Sentences, those of a sample next to each other.
     rows: Sequences,
@@ -34,14 +33,15 @@ pub struct TranslationBatch {
 }
 
 impl TranslationBatch {
-    /// Prepares samples, all of the same number of sentences; the log-odds are multiplied by `scale`.
+    /// Prepares samples, all of the same number of sentences.
     ///
     /// # Errors
     /// [`Error::Shape`] for no samples, samples of different sizes, lists that do not fit and sentences without tokens;
-    /// [`Error::NotFinite`] for NaN or infinite log-odds; [`Error::Parameter`] for a scale that is not positive.
-    pub fn new(samples: &[TranslationSample], scale: f32) -> Result<Self> {
+    /// [`Error::NotFinite`] for NaN or infinite log-odds; [`Error::Parameter`] as [`TranslationSurrogate::new`].
+    pub fn new(samples: &[TranslationSample], input: &Input) -> Result<Self> {
         const NAME: &str = "translation batch";
-        check_positive("scale", scale)?;
+        check(input)?;
+        let scale = input.scale;
         let sentences = samples.first().map_or(0, |sample| sample.lengths.len());
         if sentences == 0 {
             return Err(Error::shape(NAME, "one sample or more, of one sentence or more", samples.len()));
@@ -55,7 +55,7 @@ impl TranslationBatch {
             let rows = Sequences::padded(sample.lengths.clone(), sample.positions)?;
             let odds = rows.pack(&sample.log_odds)?;
             check_finite(NAME, &odds)?;
-            x.extend(odds.into_iter().map(|odds| odds * scale));
+            x.extend(odds.into_iter().map(|odds| scale * seen(input.feature, odds)));
             lengths.extend_from_slice(&sample.lengths);
         }
         let tokens = x.len();
@@ -68,21 +68,43 @@ impl TranslationBatch {
     }
 }
 
+/// What the network sees of log-odds.
+fn seen(feature: Feature, odds: f32) -> f32 {
+    match feature {
+        // ln p = −ln(1 + e^−odds), without overflow
+        Feature::LogProbability => odds.min(0.0) - (-odds.abs()).exp().ln_1p(),
+        _ => odds,
+    }
+}
+
+/// Refuses inputs that have no meaning for tokens.
+fn check(input: &Input) -> Result<()> {
+    check_positive("scale", input.scale)?;
+    let plain = Input { feature: input.feature, scale: input.scale, ..Input::default() };
+    match input.feature {
+        Feature::LogOdds | Feature::LogProbability if *input == plain => Ok(()),
+        _ => {
+            let reason = "of a token the network sees log-odds or the log-probability, at temperature 1, and nothing else";
+            Err(Error::parameter("input", reason))
+        }
+    }
+}
+
 /// A learned loss of translations: a small frozen network of what a model gives to the tokens of each reference.
 ///
 /// # Reference
 /// Huang et al., "Relational Surrogate Loss Learning", ICLR 2022, and its released translation code, whose network sees
-/// logits; here it sees log-odds, which a constant added to all logits does not change.
+/// logits; here it sees log-probabilities or log-odds, which a constant added to all logits does not change.
 #[derive(Debug, Clone)]
 pub struct TranslationSurrogate {
     network: TranslationNetwork,
-    scale: f32,
+    input: Input,
     metric: String,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Notes {
-    scale: f32,
+    input: Input,
     metric: String,
 }
 
@@ -90,13 +112,14 @@ struct Notes {
 const NOTES: &str = "reloss.translation";
 
 impl TranslationSurrogate {
-    /// A loss from its network; log-odds are multiplied by `scale`, and `metric` names what it was learned for.
+    /// A loss from its network and what that sees of a token; `metric` names what it was learned for.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for a scale that is not positive.
-    pub fn new(network: TranslationNetwork, scale: f32, metric: &str) -> Result<Self> {
-        check_positive("scale", scale)?;
-        Ok(Self { network, scale, metric: metric.to_string() })
+    /// [`Error::Parameter`] for a scale that is not positive, and for an input other than [`Feature::LogOdds`] or
+    /// [`Feature::LogProbability`] alone.
+    pub fn new(network: TranslationNetwork, input: Input, metric: &str) -> Result<Self> {
+        check(&input)?;
+        Ok(Self { network, input, metric: metric.to_string() })
     }
 
     /// The loss network.
@@ -104,9 +127,9 @@ impl TranslationSurrogate {
         &self.network
     }
 
-    /// What log-odds are multiplied by.
-    pub fn scale(&self) -> f32 {
-        self.scale
+    /// What the network sees of a token.
+    pub fn input(&self) -> &Input {
+        &self.input
     }
 
     /// The metric this loss was learned for.
@@ -119,7 +142,7 @@ impl TranslationSurrogate {
     /// # Errors
     /// [`Error::Shape`] for a sentence that is longer than the network's positions, and as [`TranslationBatch::new`].
     pub fn values(&self, samples: &[TranslationSample]) -> Result<Vec<f64>> {
-        let batch = TranslationBatch::new(samples, self.scale)?;
+        let batch = TranslationBatch::new(samples, &self.input)?;
         sample_losses(&self.network, &batch)
     }
 
@@ -149,7 +172,7 @@ impl TranslationSurrogate {
     /// # Errors
     /// [`Error::Data`] when the tensors cannot be serialised.
     pub fn to_safetensors(&self) -> Result<Vec<u8>> {
-        let notes = Notes { scale: self.scale, metric: self.metric.clone() };
+        let notes = Notes { input: self.input.clone(), metric: self.metric.clone() };
         let text = serde_json::to_string(&notes).map_err(|e| Error::data(Path::new(NOTES), None, e))?;
         self.network.parameters().to_safetensors(HashMap::from([(NOTES.to_string(), text)]))
     }
@@ -172,7 +195,7 @@ impl TranslationSurrogate {
         let text = notes.get(NOTES).ok_or_else(|| data(&"not a loss of translations"))?;
         let notes: Notes = serde_json::from_str(text).map_err(|e| data(&e))?;
         let network = TranslationNetwork::from_parameters(&parameters).map_err(|e| data(&e))?;
-        Self::new(network, notes.scale, &notes.metric).map_err(|e| data(&e))
+        Self::new(network, notes.input, &notes.metric).map_err(|e| data(&e))
     }
 }
 
@@ -183,17 +206,20 @@ impl Loss<Tokens> for TranslationSurrogate {
 
     fn loss(&self, logits: Matrix<Tape>, targets: &Tokens) -> Result<Scalar<Tape>> {
         self.network.fits(targets.rows())?;
-        let odds = target_log_odds(logits, targets.ids(), 1.0)?.try_mul(self.scale)?;
-        Ok(self.network.sentences(Jet::plain(odds), targets.rows())?.value.try_abs()?.try_mean()?)
+        let seen = match self.input.feature {
+            Feature::LogProbability => token_cross_entropy(logits, targets.ids(), 0.0)?.try_negate()?,
+            _ => target_log_odds(logits, targets.ids(), 1.0)?,
+        };
+        let seen = seen.try_mul(self.input.scale)?;
+        Ok(self.network.sentences(Jet::plain(seen), targets.rows())?.value.try_abs()?.try_mean()?)
     }
 }
 
 /// Learns a loss of translations whose ranking agrees with the metric's.
 ///
 /// `draw` makes so many samples of the draw of this number, the same for the same number; no sentence is longer than
-/// `positions`. Of `options`, `input.scale` multiplies the log-odds and `hidden` is the network's width (32 serves: ours, for
-/// two cores); the rest of `input`, `output_bias` and the penalty's `with_respect_to` have no meaning here: the penalty is
-/// always that of each sentence's log-odds.
+/// `positions`. Of `options`, `hidden` is the network's width (32 serves: ours, for two cores); the penalty is always that of
+/// each sentence's features, whatever its `with_respect_to`.
 ///
 /// # Errors
 /// As [`learn`](super::learn), and what `draw` has to say.
@@ -203,9 +229,13 @@ pub fn learn_translation<P: ?Sized, L: ?Sized>(
     draw: impl Fn(usize, u64) -> Result<Vec<TranslationSample>>,
     options: &Learn,
 ) -> Result<Learned<TranslationSurrogate>> {
-    let scale = options.input.scale;
     let network = TranslationNetwork::new(options.hidden, positions, options.seed)?;
-    let draw = |count, number| TranslationBatch::new(&draw(count, options.seed_of(number))?, scale);
+    let network = network.with_output_bias(options.output_bias)?;
+    let draw = |count, number| TranslationBatch::new(&draw(count, options.seed_of(number))?, &options.input);
     let (network, history, held_out) = learn_network(network, metric, draw, options, |_, _| Ok(()))?;
-    Ok(Learned { loss: TranslationSurrogate::new(network, scale, metric.name())?, history, held_out })
+    Ok(Learned {
+        loss: TranslationSurrogate::new(network, options.input.clone(), metric.name())?,
+        history,
+        held_out,
+    })
 }

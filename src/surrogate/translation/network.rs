@@ -78,6 +78,19 @@ impl TranslationNetwork {
         Ok(network)
     }
 
+    /// The same network with this bias of its output.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a bias that is not finite.
+    pub fn with_output_bias(self, bias: f32) -> Result<Self> {
+        if !bias.is_finite() {
+            return Err(Error::parameter("output_bias", "it must be finite"));
+        }
+        let bias = Parameter::new("loss.2.bias", &[1], vec![bias])?;
+        let members = self.parameters.iter().map(|p| if p.name() == bias.name() { &bias } else { p }.clone());
+        Ok(Self { parameters: Parameters::new(members.collect()) })
+    }
+
     /// The width of its layers.
     pub fn hidden(&self) -> usize {
         self.parameters.iter().next().map_or(0, |p| p.value().shape().0)
@@ -111,7 +124,7 @@ impl TranslationNetwork {
         affine_jet(x, weight, Some(bias), activation)
     }
 
-    /// What each sentence costs, up to sign: scaled log-odds of its tokens (tokens, 1) → (sentences, 1).
+    /// What each sentence costs, up to sign: scaled features of its tokens (tokens, 1) → (sentences, 1).
     pub(super) fn sentences<T: Tape<f32, Dev>>(&self, x: Jet<T>, rows: &Sequences) -> Result<Jet<T>> {
         let x = self.linear("logits_fcs.0", x, Activation::Elu)?;
         let x = self.linear("logits_fcs.2", x, Activation::Elu)?;
@@ -129,7 +142,7 @@ impl TranslationNetwork {
         mean_with_tangent(self.linear("loss.2", x, Activation::Identity)?, rows)
     }
 
-    /// For every sentence the unit direction of its tokens' log-odds in which its cost changes fastest; 0 where nothing
+    /// For every sentence the unit direction of its tokens' features in which its cost changes fastest; 0 where nothing
     /// changes it.
     fn steepest(&self, batch: &TranslationBatch) -> Result<Matrix> {
         let costs = self.sentences(Jet::plain(batch.x.leaky_trace()), &batch.rows)?;
@@ -157,7 +170,7 @@ fn heads(width: usize) -> usize {
 impl LossNetwork for TranslationNetwork {
     type Batch = TranslationBatch;
 
-    /// A row is a sentence of T tokens. Its slope is the norm of its cost's gradient with respect to all its log-odds, times
+    /// A row is a sentence of T tokens. Its slope is the norm of its cost's gradient with respect to all its features, times
     /// √T: the root mean square of what T · cost changes with a token, so that 1 asks for the same slope a token whatever
     /// the length.
     fn judge<T: Tape<f32, Dev>>(&self, batch: &TranslationBatch, tape: T) -> Result<Judged<T>> {
