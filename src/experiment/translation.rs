@@ -11,7 +11,7 @@ use crate::metric::{Bleu, Chrf, Metric};
 use crate::model::{Beam, Transformer, TransformerConfig};
 use crate::ops::Tokens;
 use crate::sampler::{TranslationSampler, TranslationSource};
-use crate::surrogate::{learn_translation, Feature, Input, Learn, Learned, Penalty, TranslationSurrogate};
+use crate::surrogate::{learn_translation, Learn, Learned, Penalty, TranslationSurrogate};
 use crate::task::{MetricOf, Train, Translation};
 
 /// Texts of two languages and how large the models are that translate them.
@@ -166,10 +166,9 @@ impl TranslationCase {
     /// As [`learn_translation`].
     pub fn learn(&self, sampler: &TranslationSampler, seed: u64) -> Result<Learned<TranslationSurrogate>> {
         let metric: &dyn Metric<[Vec<usize>], [Vec<usize>]> = &Bleu::default();
-        let penalty = Penalty { weight: 0.1, ..Penalty::default() };
-        let input = Input { feature: Feature::LogProbability, scale: 0.5, ..Input::default() };
-        let fixed =
-            Learn { hidden: 32, learning_rate: 3e-3, output_bias: 3.0, penalty, input, ..Learn::default() };
+        // Of ln p the network learns a plateau where p is small, which teaches a fresh model nothing.
+        let penalty = Penalty { weight: 1.0, ..Penalty::default() };
+        let fixed = Learn { hidden: 32, learning_rate: 3e-3, output_bias: 5.0, penalty, ..Learn::default() };
         let options = Learn { seed, ..fixed };
         let draw = |count, seed| sampler.draw(metric, count, seed);
         learn_translation(metric, self.task.config().positions, draw, &options)

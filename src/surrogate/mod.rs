@@ -11,6 +11,7 @@ mod input;
 mod learn;
 mod loss_network;
 mod network;
+mod notes;
 mod objective;
 mod pose;
 mod pretrained;
@@ -30,7 +31,6 @@ pub use pretrained::Pretrained;
 pub use report::{Agreement, Profile, Report};
 pub use translation::{learn_translation, TranslationBatch, TranslationNetwork, TranslationSurrogate};
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use dfdx::prelude::*;
@@ -183,9 +183,7 @@ impl Surrogate {
             shares: self.shares.clone(),
             monotone: self.network.is_monotone(),
         };
-        let text = serde_json::to_string(&notes).map_err(|e| Error::data(Path::new(NOTES), None, e))?;
-        // One entry: the order of several would differ from file to file.
-        self.network.parameters().to_safetensors(HashMap::from([(NOTES.to_string(), text)]))
+        notes::to_safetensors(self.network.parameters(), NOTES, &notes)
     }
 
     /// Reads what [`Surrogate::save`] wrote, or the released weights as safetensors.
@@ -204,15 +202,12 @@ impl Surrogate {
     /// # Errors
     /// As [`Surrogate::load`].
     pub fn from_safetensors(bytes: &[u8], path: &Path) -> Result<Self> {
-        let (parameters, notes) = crate::ops::Parameters::from_safetensors(bytes, path)?;
+        let (parameters, notes) = notes::from_safetensors::<Notes>(bytes, path, NOTES)?;
         let data = |e: &dyn std::fmt::Display| Error::data(path, None, e);
-        let notes: Notes = match notes.get(NOTES) {
-            Some(text) => serde_json::from_str(text).map_err(|e| data(&e))?,
-            None => {
-                let metric = "unknown".to_string();
-                Notes { input: Input::released(), metric, shares: None, monotone: false }
-            }
-        };
+        let notes = notes.unwrap_or_else(|| {
+            let metric = "unknown".to_string();
+            Notes { input: Input::released(), metric, shares: None, monotone: false }
+        });
         let network = Network::from_parameters(&parameters).and_then(|network| match notes.monotone {
             true => network.held_to(&notes.input.trends()),
             false => Ok(network),

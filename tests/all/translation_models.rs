@@ -234,7 +234,7 @@ fn losses_of_tokens_have_right_gradients() {
     check_gradient(&BagOfNgrams, &logits, &targets, 5e-4);
     for feature in [Feature::LogOdds, Feature::LogProbability] {
         let network = TranslationNetwork::new(16, 8, 3).unwrap().with_output_bias(2.0).unwrap();
-        let input = Input { feature, ..scaled(0.5) };
+        let input = Input { feature, ..scaled(2.0) };
         let surrogate = TranslationSurrogate::new(network, input.clone(), "BLEU").unwrap();
         check_gradient(&surrogate, &logits, &targets, 1e-3);
         // What is learned from and what is trained with are one loss.

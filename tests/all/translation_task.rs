@@ -8,6 +8,7 @@ use reloss::loss::{BagOfNgrams, TokenCrossEntropy};
 use reloss::metric::Bleu;
 use reloss::model::{Transformer, TransformerConfig};
 use reloss::sampler::{TranslationSampler, TranslationSource};
+use reloss::surrogate::{Input, TranslationNetwork, TranslationSurrogate};
 use reloss::task::{Task, Train, Translation};
 use reloss::Error;
 
@@ -29,7 +30,9 @@ fn ground() -> TranslationGround {
     let parts = ParallelText::grammar(150, 0).unwrap().split(&split).unwrap();
     let vocabulary = Arc::new(Vocabulary::learn(&parts[0].sentences(), 2000, Units::Words).unwrap());
     let train = Train { epochs: 3, batch: 256, learning_rate: 1e-2, ..Train::default() };
-    TranslationGround { parts, vocabulary, config: tiny, teacher: train.clone(), train }
+    // Long enough to write something.
+    let teacher = Train { epochs: 15, ..train.clone() };
+    TranslationGround { parts, vocabulary, config: tiny, teacher, train }
 }
 
 fn task() -> Translation {
@@ -80,7 +83,7 @@ fn parts_and_teachers_that_do_not_fit_are_refused() {
 }
 
 #[test]
-fn losses_of_translations_are_learned_and_compared_in_both_directions() {
+fn losses_of_translations_are_compared() {
     let ground = ground();
     let (case, teacher) = TranslationCase::new(&ground, None).unwrap();
     let references = Translation::new(&ground.parts, ground.vocabulary.clone(), tiny).unwrap();
@@ -90,9 +93,11 @@ fn losses_of_translations_are_learned_and_compared_in_both_directions() {
     let (same, _) = TranslationCase::new(&ground, Some(teacher)).unwrap();
     assert_eq!(same.task.parts()[0].targets(), case.task.parts()[0].targets());
 
-    let sampler = TranslationSampler::random(200, 12).unwrap();
+    // What is learned is tested elsewhere: any network of translations can be compared.
+    let network = TranslationNetwork::new(8, 24, 0).unwrap().with_output_bias(5.0).unwrap();
+    let loss = TranslationSurrogate::new(network, Input::default(), "BLEU").unwrap();
     let mut case = case;
-    case.losses = vec![("reloss".into(), case.learn(&sampler, 0).unwrap().loss.to_safetensors().unwrap())];
+    case.losses = vec![("reloss".into(), loss.to_safetensors().unwrap())];
     let (setting, data) = (case.setting(), case.data());
     assert_eq!((setting.as_str(), data.as_str()), ("grammar, en-ro", "grammar"));
     let comparison = Comparison {

@@ -6,20 +6,20 @@ mod network;
 pub use exact::{weighted_heatmap_error, JointWeights};
 pub use network::{PoseForm, PoseNetwork};
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::learn::{learn_network, sample_losses};
+use super::notes;
 use super::objective::agreement;
 use super::{Learn, Learned};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::loss::{HeatmapTargets, Loss};
 use crate::metric::{Heatmaps, Keypoints, Metric};
-use crate::ops::{matrix, Parameters};
+use crate::ops::matrix;
 use crate::sampler::{PoseSample, PoseSampler};
 use crate::{Matrix, Scalar, Tape};
 
@@ -138,8 +138,7 @@ impl PoseSurrogate {
     /// [`Error::Data`] when the tensors cannot be serialised.
     pub fn to_safetensors(&self) -> Result<Vec<u8>> {
         let notes = Notes { metric: self.metric.clone() };
-        let text = serde_json::to_string(&notes).map_err(|e| Error::data(Path::new(NOTES), None, e))?;
-        self.network.parameters().to_safetensors(HashMap::from([(NOTES.to_string(), text)]))
+        notes::to_safetensors(self.network.parameters(), NOTES, &notes)
     }
 
     /// Reads what [`PoseSurrogate::save`] wrote.
@@ -155,10 +154,9 @@ impl PoseSurrogate {
     /// # Errors
     /// As [`PoseSurrogate::load`].
     pub fn from_safetensors(bytes: &[u8], path: &Path) -> Result<Self> {
-        let (parameters, notes) = Parameters::from_safetensors(bytes, path)?;
+        let (parameters, notes) = notes::from_safetensors::<Notes>(bytes, path, NOTES)?;
         let data = |e: &dyn std::fmt::Display| Error::data(path, None, e);
-        let text = notes.get(NOTES).ok_or_else(|| data(&"not a loss of heatmaps"))?;
-        let notes: Notes = serde_json::from_str(text).map_err(|e| data(&e))?;
+        let notes = notes.ok_or_else(|| data(&"not a loss of heatmaps"))?;
         let network = PoseNetwork::from_parameters(&parameters).map_err(|e| data(&e))?;
         Ok(Self::new(network, &notes.metric))
     }

@@ -4,20 +4,20 @@ mod network;
 
 pub use network::TranslationNetwork;
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::learn::{learn_network, sample_losses};
+use super::notes;
 use super::objective::agreement;
 use super::{Feature, Input, Learn, Learned};
 use crate::error::{check_finite, check_positive, Error, Result};
 use crate::files;
 use crate::loss::Loss;
 use crate::metric::Metric;
-use crate::ops::{matrix, target_log_odds, token_cross_entropy, Jet, Parameters, Sequences, Tokens};
+use crate::ops::{matrix, target_log_odds, token_cross_entropy, Jet, Sequences, Tokens};
 use crate::sampler::TranslationSample;
 use crate::{Matrix, Scalar, Tape};
 
@@ -173,8 +173,7 @@ impl TranslationSurrogate {
     /// [`Error::Data`] when the tensors cannot be serialised.
     pub fn to_safetensors(&self) -> Result<Vec<u8>> {
         let notes = Notes { input: self.input.clone(), metric: self.metric.clone() };
-        let text = serde_json::to_string(&notes).map_err(|e| Error::data(Path::new(NOTES), None, e))?;
-        self.network.parameters().to_safetensors(HashMap::from([(NOTES.to_string(), text)]))
+        notes::to_safetensors(self.network.parameters(), NOTES, &notes)
     }
 
     /// Reads what [`TranslationSurrogate::save`] wrote.
@@ -190,10 +189,9 @@ impl TranslationSurrogate {
     /// # Errors
     /// As [`TranslationSurrogate::load`].
     pub fn from_safetensors(bytes: &[u8], path: &Path) -> Result<Self> {
-        let (parameters, notes) = Parameters::from_safetensors(bytes, path)?;
+        let (parameters, notes) = notes::from_safetensors::<Notes>(bytes, path, NOTES)?;
         let data = |e: &dyn std::fmt::Display| Error::data(path, None, e);
-        let text = notes.get(NOTES).ok_or_else(|| data(&"not a loss of translations"))?;
-        let notes: Notes = serde_json::from_str(text).map_err(|e| data(&e))?;
+        let notes = notes.ok_or_else(|| data(&"not a loss of translations"))?;
         let network = TranslationNetwork::from_parameters(&parameters).map_err(|e| data(&e))?;
         Self::new(network, notes.input, &notes.metric).map_err(|e| data(&e))
     }
