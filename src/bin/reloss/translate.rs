@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use reloss::data::Vocabulary;
 use reloss::display::Table;
 use reloss::experiment::{Case, TranslationCase, TranslationGround};
 use reloss::files::write_atomic;
@@ -56,8 +57,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let out = arguments.runs.folder("translate")?;
     let path = out.join("translation.csv");
     let ground = arguments.ground()?;
+    let words = out.join("vocabulary.json");
+    if arguments.runs.resume && words.exists() {
+        ground.vocabulary.check(&words, Vocabulary::load(&words)?.fingerprint())?;
+    }
+    ground.vocabulary.save(&words)?;
     let mut cases = Vec::new();
-    for ground in [ground.reversed(), ground].into_iter().rev() {
+    for ground in [ground.clone(), ground.reversed()] {
         let kept = out.join(format!("teacher-{}.safetensors", ground.parts[0].languages().join("-")));
         let left = (arguments.runs.resume && kept.exists()).then(|| Transformer::load(&kept)).transpose()?;
         let (case, teacher) = TranslationCase::new(&ground, left)?;
