@@ -166,7 +166,7 @@ impl TranslationCase {
     /// As [`learn_translation`].
     pub fn learn(&self, sampler: &TranslationSampler, seed: u64) -> Result<Learned<TranslationSurrogate>> {
         let metric: &dyn Metric<[Vec<usize>], [Vec<usize>]> = &Bleu::default();
-        // Of ln p the network learns a plateau where p is small, which teaches a fresh model nothing.
+        // Log-odds: of ln p the network learned a plateau where p is small, and alone taught a fresh model nothing (BLEU 0).
         let penalty = Penalty { weight: 1.0, ..Penalty::default() };
         let fixed = Learn { hidden: 32, learning_rate: 3e-3, output_bias: 5.0, penalty, ..Learn::default() };
         let options = Learn { seed, ..fixed };
