@@ -130,6 +130,15 @@ impl Parameters {
         found.ok_or_else(|| Error::shape("parameters", format!("a tensor {name}"), "none"))
     }
 
+    /// The same, the members whose names begin so with their signs turned.
+    pub(crate) fn negated(&self, prefix: &str) -> Result<Self> {
+        let turned = |p: &Parameter| match p.name.starts_with(prefix) {
+            true => Parameter::new(&p.name, &p.shape, host(&p.value).iter().map(|w| -w).collect()),
+            false => Ok(p.clone()),
+        };
+        self.iter().map(turned).collect::<Result<_>>().map(Self)
+    }
+
     /// The members that an optimiser changes.
     pub(crate) fn learned(&self) -> impl Iterator<Item = &Parameter> {
         self.iter().filter(|p| p.learned)

@@ -9,6 +9,7 @@ mod checkpoint;
 mod feature;
 mod input;
 mod learn;
+mod learned_loss;
 mod loss_network;
 mod network;
 mod notes;
@@ -21,15 +22,19 @@ mod translation;
 pub use feature::{Feature, Trend};
 pub use input::{Batch, Input, WithRespectTo};
 pub use learn::{learn, learn_network, learn_watched, Learn, Learned, Step};
+pub use learned_loss::{learn_loss, LearnedLoss, Modality};
 pub use loss_network::{Judged, LossNetwork};
 pub use network::Network;
 pub use objective::{objective, Fit, Objective, Penalty, Slope};
 pub use pose::{
-    learn_pose, weighted_heatmap_error, JointWeights, PoseBatch, PoseForm, PoseNetwork, PoseSurrogate,
+    learn_pose, weighted_heatmap_error, JointWeights, OfHeatmaps, PoseBatch, PoseForm, PoseNetwork,
+    PoseSurrogate,
 };
 pub use pretrained::Pretrained;
 pub use report::{Agreement, Profile, Report};
-pub use translation::{learn_translation, TranslationBatch, TranslationNetwork, TranslationSurrogate};
+pub use translation::{
+    learn_translation, OfTranslations, TranslationBatch, TranslationNetwork, TranslationSurrogate,
+};
 
 use std::path::Path;
 

@@ -296,11 +296,7 @@ impl LossNetwork for Network {
         if self.is_monotone() {
             return Ok(self);
         }
-        let name = "loss.2.weight";
-        let weight = self.parameters.iter().find(|p| p.name() == name);
-        let Some(weight) = weight else { return Ok(self) };
-        let turned = Parameter::new(name, weight.shape(), host(weight.value()).iter().map(|w| -w).collect())?;
-        self.with(turned)
+        Ok(Self { parameters: self.parameters.negated("loss.2.weight")?, ..self })
     }
 
     /// Puts weights that crossed 0 back there.

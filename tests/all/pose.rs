@@ -46,7 +46,7 @@ fn the_tensor_form_is_the_released_one() {
     let expected =
         weighted_heatmap_error(&wide(sample.heatmaps.values()), &wide(&sample.aims), &[1.0; 8], &layers)
             .unwrap();
-    let loss = PoseSurrogate::new(network, "PCK");
+    let loss = PoseSurrogate::new(network, (), "PCK").unwrap();
     let (value, gradient) = loss_and_gradient(&loss, sample, sample.heatmaps.values().to_vec());
     assert_close(&[value], &[expected], 1e-6);
     assert_close(&loss.values(std::slice::from_ref(sample)).unwrap(), &[expected], 1e-6);
@@ -61,7 +61,8 @@ fn hidden_joints_cost_nothing_and_have_no_gradient() {
     let target =
         Keypoints::new(sample.target.points().to_vec(), visible, sample.target.sizes().to_vec()).unwrap();
     let hidden = PoseSample { target, ..sample.clone() };
-    let loss = PoseSurrogate::new(PoseNetwork::new(PoseForm::Weighted, 30, 3, 1).unwrap(), "PCK");
+    let network = PoseNetwork::new(PoseForm::Weighted, 30, 3, 1).unwrap();
+    let loss = PoseSurrogate::new(network, (), "PCK").unwrap();
     let values = hidden.heatmaps.values().to_vec();
     let (value, gradient) = loss_and_gradient(&loss, &hidden, values.clone());
     let place = 30 * (4 + 2);
@@ -78,7 +79,7 @@ fn gradients_of_heatmaps_agree_with_differences_and_their_norms_with_the_slopes(
     for form in FORMS {
         let network = PoseNetwork::new(form, 30, 3, 2).unwrap();
         let slopes = host(&network.judge(&PoseBatch::new(&samples).unwrap(), NoneTape).unwrap().slopes);
-        let loss = PoseSurrogate::new(network, "PCK");
+        let loss = PoseSurrogate::new(network, (), "PCK").unwrap();
         for (i, sample) in samples.iter().enumerate() {
             let values = sample.heatmaps.values().to_vec();
             let (_, gradient) = loss_and_gradient(&loss, sample, values.clone());

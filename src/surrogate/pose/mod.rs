@@ -6,20 +6,13 @@ mod network;
 pub use exact::{weighted_heatmap_error, JointWeights};
 pub use network::{PoseForm, PoseNetwork};
 
-use std::path::Path;
-
 use dfdx::prelude::*;
-use serde::{Deserialize, Serialize};
 
-use super::learn::{learn_network, sample_losses};
-use super::notes;
-use super::objective::agreement;
-use super::{Learn, Learned};
+use super::{learn_loss, Learn, Learned, LearnedLoss, Modality};
 use crate::error::{Error, Result};
-use crate::files;
 use crate::loss::{HeatmapTargets, Loss};
 use crate::metric::{Heatmaps, Keypoints, Metric};
-use crate::ops::matrix;
+use crate::ops::{matrix, Parameters};
 use crate::sampler::{PoseSample, PoseSampler};
 use crate::{Matrix, Scalar, Tape};
 
@@ -77,103 +70,39 @@ impl PoseBatch {
 ///
 /// # Reference
 /// Huang et al., "Relational Surrogate Loss Learning", ICLR 2022, and its released pose code.
-#[derive(Debug, Clone)]
-pub struct PoseSurrogate {
-    network: PoseNetwork,
-    metric: String,
-}
+pub type PoseSurrogate = LearnedLoss<OfHeatmaps>;
 
-#[derive(Serialize, Deserialize)]
-struct Notes {
-    metric: String,
-}
+/// Heatmaps, as losses are learned of them.
+#[derive(Debug, Clone, Copy)]
+pub struct OfHeatmaps;
 
-/// The notes' key in a file.
-const NOTES: &str = "reloss.pose";
+impl Modality for OfHeatmaps {
+    type Network = PoseNetwork;
+    type Input = ();
+    type Sample = PoseSample;
+    const KEY: &'static str = "reloss.pose";
 
-impl PoseSurrogate {
-    /// A loss from its network; `metric` names what it was learned for.
-    pub fn new(network: PoseNetwork, metric: &str) -> Self {
-        Self { network, metric: metric.to_string() }
+    fn batch(samples: &[PoseSample], _: &()) -> Result<PoseBatch> {
+        PoseBatch::new(samples)
     }
 
-    /// The loss network.
-    pub fn network(&self) -> &PoseNetwork {
-        &self.network
-    }
-
-    /// The metric this loss was learned for.
-    pub fn metric(&self) -> &str {
-        &self.metric
-    }
-
-    /// The loss of each sample.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] for heatmaps of other sizes than the network's, and as [`PoseBatch::new`].
-    pub fn values(&self, samples: &[PoseSample]) -> Result<Vec<f64>> {
-        sample_losses(&self.network, &PoseBatch::new(samples)?)
-    }
-
-    /// Exact Spearman between −loss and metric (loss, where lower is better); 0 for a loss that is the same everywhere.
-    ///
-    /// # Errors
-    /// As [`PoseSurrogate::values`]; [`Error::Undefined`] when all samples have the same metric.
-    pub fn agreement(&self, metric: &dyn Metric<Heatmaps, Keypoints>, samples: &[PoseSample]) -> Result<f64> {
-        let values: Vec<f64> = samples.iter().map(|sample| sample.metric).collect();
-        agreement(&self.values(samples)?, &values, metric.direction())
-    }
-
-    /// Writes the network as safetensors, atomically.
-    ///
-    /// # Errors
-    /// [`Error::Io`] when the file cannot be written.
-    pub fn save(&self, path: &Path) -> Result<()> {
-        files::write_atomic(path, &self.to_safetensors()?)
-    }
-
-    /// What [`PoseSurrogate::save`] writes: unlike a tensor of a CUDA device, it can be shared between threads.
-    ///
-    /// # Errors
-    /// [`Error::Data`] when the tensors cannot be serialised.
-    pub fn to_safetensors(&self) -> Result<Vec<u8>> {
-        let notes = Notes { metric: self.metric.clone() };
-        notes::to_safetensors(self.network.parameters(), NOTES, &notes)
-    }
-
-    /// Reads what [`PoseSurrogate::save`] wrote.
-    ///
-    /// # Errors
-    /// [`Error::Io`] for a missing file; [`Error::Data`] for a corrupt one or one that does not hold such a network.
-    pub fn load(path: &Path) -> Result<Self> {
-        Self::from_safetensors(&files::read(path)?, path)
-    }
-
-    /// As [`PoseSurrogate::load`], from bytes; `path` serves the messages.
-    ///
-    /// # Errors
-    /// As [`PoseSurrogate::load`].
-    pub fn from_safetensors(bytes: &[u8], path: &Path) -> Result<Self> {
-        let (parameters, notes) = notes::from_safetensors::<Notes>(bytes, path, NOTES)?;
-        let data = |e: &dyn std::fmt::Display| Error::data(path, None, e);
-        let notes = notes.ok_or_else(|| data(&"not a loss of heatmaps"))?;
-        let network = PoseNetwork::from_parameters(&parameters).map_err(|e| data(&e))?;
-        Ok(Self::new(network, &notes.metric))
+    fn network(parameters: &Parameters, _: &()) -> Result<PoseNetwork> {
+        PoseNetwork::from_parameters(parameters)
     }
 }
 
 impl Loss<HeatmapTargets> for PoseSurrogate {
     fn name(&self) -> String {
-        match self.network.form() {
+        match self.network().form() {
             PoseForm::Weighted => "reloss".to_string(),
             PoseForm::Saturating => "reloss_saturating".to_string(),
         }
     }
 
     fn loss(&self, prediction: Matrix<Tape>, target: &HeatmapTargets) -> Result<Scalar<Tape>> {
-        self.network.fits(target.pixels())?;
+        self.network().fits(target.pixels())?;
         let squares = target.differences(prediction)?.try_square()?;
-        Ok(self.network.joints(squares)?.try_mean()?)
+        Ok(self.network().joints(squares)?.try_mean()?)
     }
 }
 
@@ -203,7 +132,5 @@ pub fn learn_pose(
     options: &Learn,
 ) -> Result<Learned<PoseSurrogate>> {
     let network = PoseNetwork::new(form, sampler.pixels(), options.hidden, options.seed)?;
-    let draw = |count, draw| PoseBatch::new(&sampler.draw(metric, count, options.seed_of(draw))?);
-    let (network, history, held_out) = learn_network(network, metric, draw, options, |_, _| Ok(()))?;
-    Ok(Learned { loss: PoseSurrogate::new(network, metric.name()), history, held_out })
+    learn_loss(network, (), metric, |count, seed| sampler.draw(metric, count, seed), options)
 }

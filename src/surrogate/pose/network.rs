@@ -244,11 +244,6 @@ impl LossNetwork for PoseNetwork {
             return Ok(self);
         }
         let [_, last] = self.form.layers();
-        let turned = |p: &Parameter| match p.name().starts_with(last) {
-            true => Parameter::new(p.name(), p.shape(), host(p.value()).iter().map(|w| -w).collect()),
-            false => Ok(p.clone()),
-        };
-        let members = self.parameters.iter().map(turned).collect::<Result<_>>()?;
-        Ok(Self { parameters: Parameters::new(members), ..self })
+        Ok(Self { parameters: self.parameters.negated(last)?, ..self })
     }
 }

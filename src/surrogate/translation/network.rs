@@ -207,12 +207,6 @@ impl LossNetwork for TranslationNetwork {
 
     /// Turned upside down around its output bias.
     fn flipped(self) -> Result<Self> {
-        let turned = |p: &Parameter| match p.name() {
-            "loss.2.weight" => {
-                Parameter::new(p.name(), p.shape(), host(p.value()).iter().map(|w| -w).collect())
-            }
-            _ => Ok(p.clone()),
-        };
-        Ok(Self { parameters: Parameters::new(self.parameters.iter().map(turned).collect::<Result<_>>()?) })
+        Ok(Self { parameters: self.parameters.negated("loss.2.weight")? })
     }
 }

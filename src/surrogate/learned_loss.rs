@@ -1,0 +1,159 @@
+//! What learned losses of all kinds of predictions have in common.
+
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::learn::{learn_network, sample_losses};
+use super::loss_network::LossNetwork;
+use super::notes;
+use super::objective::agreement;
+use super::{Learn, Learned};
+use crate::error::{Error, Result};
+use crate::files;
+use crate::metric::Metric;
+use crate::ops::Parameters;
+
+/// A kind of predictions, as losses are learned of them.
+///
+/// With a [`LossNetwork`] for its samples, and `Loss` implemented for [`LearnedLoss`] of it, a kind of predictions has all
+/// that the others have: [`learn_loss`], files, and comparison with other losses.
+pub trait Modality {
+    /// The network that judges samples.
+    type Network: LossNetwork;
+    /// What the network is given of a prediction, as a file keeps it.
+    type Input: Serialize + DeserializeOwned;
+    /// A batch of predictions, with its metric.
+    type Sample;
+    /// Under which a file has the input and the metric's name; no other kind's.
+    const KEY: &'static str;
+
+    /// Samples as the network takes them.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for samples that do not fit together.
+    fn batch(samples: &[Self::Sample], input: &Self::Input) -> Result<<Self::Network as LossNetwork>::Batch>;
+
+    /// The network of a file's tensors, for this input.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for a tensor that is missing or does not fit, [`Error::Parameter`] for an input without meaning.
+    fn network(parameters: &Parameters, input: &Self::Input) -> Result<Self::Network>;
+}
+
+/// A learned loss: a frozen network, what it is given of a prediction, and the name of the metric it was learned for.
+#[derive(Debug, Clone)]
+pub struct LearnedLoss<M: Modality> {
+    network: M::Network,
+    input: M::Input,
+    metric: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Notes<I> {
+    input: I,
+    metric: String,
+}
+
+impl<M: Modality> LearnedLoss<M> {
+    /// A loss from its parts; `metric` names what it was learned for.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the network does not take what `input` gives, [`Error::Parameter`] for an input without meaning.
+    pub fn new(network: M::Network, input: M::Input, metric: &str) -> Result<Self> {
+        let network = M::network(network.parameters(), &input)?;
+        Ok(Self { network, input, metric: metric.to_string() })
+    }
+
+    /// The loss network.
+    pub fn network(&self) -> &M::Network {
+        &self.network
+    }
+
+    /// What the network is given of a prediction.
+    pub fn input(&self) -> &M::Input {
+        &self.input
+    }
+
+    /// The metric this loss was learned for.
+    pub fn metric(&self) -> &str {
+        &self.metric
+    }
+
+    /// The loss of each sample.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for samples that do not fit together or the network.
+    pub fn values(&self, samples: &[M::Sample]) -> Result<Vec<f64>> {
+        sample_losses(&self.network, &M::batch(samples, &self.input)?)
+    }
+
+    /// Exact Spearman between −loss and metric (loss, where lower is better); 0 for a loss that is the same everywhere.
+    ///
+    /// # Errors
+    /// As [`LearnedLoss::values`]; [`Error::Undefined`] when all samples have the same metric.
+    pub fn agreement<P: ?Sized, L: ?Sized>(
+        &self,
+        metric: &dyn Metric<P, L>,
+        samples: &[M::Sample],
+    ) -> Result<f64> {
+        let batch = M::batch(samples, &self.input)?;
+        agreement(&sample_losses(&self.network, &batch)?, M::Network::metric(&batch), metric.direction())
+    }
+
+    /// Writes the network as safetensors, atomically.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        files::write_atomic(path, &self.to_safetensors()?)
+    }
+
+    /// What [`LearnedLoss::save`] writes: unlike a tensor of a CUDA device, it can be shared between threads.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when the tensors cannot be serialised.
+    pub fn to_safetensors(&self) -> Result<Vec<u8>> {
+        let notes = Notes { input: &self.input, metric: self.metric.clone() };
+        notes::to_safetensors(self.network.parameters(), M::KEY, &notes)
+    }
+
+    /// Reads what [`LearnedLoss::save`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for a missing file; [`Error::Data`] for a corrupt one or one that does not hold such a loss.
+    pub fn load(path: &Path) -> Result<Self> {
+        Self::from_safetensors(&files::read(path)?, path)
+    }
+
+    /// As [`LearnedLoss::load`], from bytes; `path` serves the messages.
+    ///
+    /// # Errors
+    /// As [`LearnedLoss::load`].
+    pub fn from_safetensors(bytes: &[u8], path: &Path) -> Result<Self> {
+        let (parameters, notes) = notes::from_safetensors::<Notes<M::Input>>(bytes, path, M::KEY)?;
+        let data = |e: &dyn std::fmt::Display| Error::data(path, None, e);
+        let Notes { input, metric } = notes.ok_or_else(|| data(&format!("no loss `{}`", M::KEY)))?;
+        let network = M::network(&parameters, &input).map_err(|e| data(&e))?;
+        Ok(Self { network, input, metric })
+    }
+}
+
+/// Learns a loss of any kind of predictions, from a fresh network.
+///
+/// `draw` makes so many samples from a seed, the same from the same.
+///
+/// # Errors
+/// As [`learn`](super::learn), and what `draw` has to say.
+pub fn learn_loss<M: Modality, P: ?Sized, L: ?Sized>(
+    network: M::Network,
+    input: M::Input,
+    metric: &dyn Metric<P, L>,
+    draw: impl Fn(usize, u64) -> Result<Vec<M::Sample>>,
+    options: &Learn,
+) -> Result<Learned<LearnedLoss<M>>> {
+    let batch = |count, number| M::batch(&draw(count, options.seed_of(number))?, &input);
+    let (network, history, held_out) = learn_network(network, metric, batch, options, |_, _| Ok(()))?;
+    Ok(Learned { loss: LearnedLoss::new(network, input, metric.name())?, history, held_out })
+}
