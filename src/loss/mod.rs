@@ -3,12 +3,14 @@
 mod focal;
 mod heatmaps;
 mod sorting;
+mod spans;
 mod sum;
 mod tokens;
 
 pub use focal::Focal;
 pub use heatmaps::{heatmap_value, HeatmapMse, HeatmapTargets};
 pub use sorting::{permutation_cross_entropy, PermutationLoss, PlaceLoss};
+pub use spans::{span_loss, ExpectedOverlap, SpanCrossEntropy};
 pub use sum::Sum;
 pub use tokens::{token_loss, BagOfNgrams, TokenCrossEntropy};
 

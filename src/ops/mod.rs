@@ -45,14 +45,15 @@ pub use parameters::{Parameter, Parameters};
 pub(crate) use probability::check_batch;
 pub use probability::{softmax_rows, target_probability, target_probability_composed};
 pub use sequence::{
-    affine, affine_composed, attention, attention_composed, decoder_layer, embed, embed_composed,
+    affine, affine_composed, attention, attention_composed, best_spans, decoder_layer, embed, embed_composed,
     encoder_layer, expected_ngrams, expected_ngrams_composed, layer_norm, layer_norm_composed, sequence_mean,
-    sequence_mean_composed, token_cross_entropy, token_cross_entropy_composed, Activation, Attention,
-    Dropout, Layer, Sequences, Tokens,
+    sequence_mean_composed, span_cross_entropy, span_features, span_features_composed, token_cross_entropy,
+    token_cross_entropy_composed, Activation, Attention, Dropout, Layer, Sequences, SpanFeature, Spans,
+    Tokens,
 };
 pub(crate) use sequence::{
     affine_jet, decoder_layer_parameters, decoder_step, encoder_layer_parameters, encoder_layer_with_tangent,
-    mean_with_tangent, Cached, Jet, LayerSizes,
+    mean_with_tangent, Cached, Jet, LayerSizes, PassageSpans,
 };
 pub use sgd::{Optimizer, Sgd};
 pub use softplus::softplus;

@@ -1,9 +1,11 @@
 //! Predictions of all qualities, to learn a loss from.
 
 mod pose;
+mod reading;
 mod translation;
 
 pub use pose::{PoseSample, PoseSampler, PoseSource, PoseStore};
+pub use reading::{Passage, ReadingSample, ReadingSampler, ReadingSource, ReadingStore};
 pub use translation::{TranslationSample, TranslationSampler, TranslationSource, TranslationStore};
 
 use rand::Rng;

@@ -222,7 +222,7 @@ impl Input {
     }
 }
 
-fn unit_vectors(count: usize) -> Vec<Vec<f64>> {
+pub(super) fn unit_vectors(count: usize) -> Vec<Vec<f64>> {
     (0..count).map(|i| (0..count).map(|j| f64::from(u8::from(i == j))).collect()).collect()
 }
 

@@ -9,7 +9,7 @@ use super::learn::{learn_network, sample_losses};
 use super::loss_network::LossNetwork;
 use super::notes;
 use super::objective::agreement;
-use super::{Learn, Learned};
+use super::{Learn, Learned, WithRespectTo};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::metric::Metric;
@@ -29,11 +29,15 @@ pub trait Modality {
     /// Under which a file has the input and the metric's name; no other kind's.
     const KEY: &'static str;
 
-    /// Samples as the network takes them.
+    /// Samples as the network takes them; the penalty's gradient is with respect to this, where there is a choice.
     ///
     /// # Errors
     /// [`Error::Shape`] for samples that do not fit together.
-    fn batch(samples: &[Self::Sample], input: &Self::Input) -> Result<<Self::Network as LossNetwork>::Batch>;
+    fn batch(
+        samples: &[Self::Sample],
+        input: &Self::Input,
+        with_respect_to: WithRespectTo,
+    ) -> Result<<Self::Network as LossNetwork>::Batch>;
 
     /// The network of a file's tensors, for this input.
     ///
@@ -86,7 +90,7 @@ impl<M: Modality> LearnedLoss<M> {
     /// # Errors
     /// [`Error::Shape`] for samples that do not fit together or the network.
     pub fn values(&self, samples: &[M::Sample]) -> Result<Vec<f64>> {
-        sample_losses(&self.network, &M::batch(samples, &self.input)?)
+        sample_losses(&self.network, &M::batch(samples, &self.input, WithRespectTo::Feature)?)
     }
 
     /// Exact Spearman between −loss and metric (loss, where lower is better); 0 for a loss that is the same everywhere.
@@ -98,7 +102,7 @@ impl<M: Modality> LearnedLoss<M> {
         metric: &dyn Metric<P, L>,
         samples: &[M::Sample],
     ) -> Result<f64> {
-        let batch = M::batch(samples, &self.input)?;
+        let batch = M::batch(samples, &self.input, WithRespectTo::Feature)?;
         agreement(&sample_losses(&self.network, &batch)?, M::Network::metric(&batch), metric.direction())
     }
 
@@ -153,7 +157,8 @@ pub fn learn_loss<M: Modality, P: ?Sized, L: ?Sized>(
     draw: impl Fn(usize, u64) -> Result<Vec<M::Sample>>,
     options: &Learn,
 ) -> Result<Learned<LearnedLoss<M>>> {
-    let batch = |count, number| M::batch(&draw(count, options.seed_of(number))?, &input);
+    let with_respect_to = options.penalty.with_respect_to;
+    let batch = |count, number| M::batch(&draw(count, options.seed_of(number))?, &input, with_respect_to);
     let (network, history, held_out) = learn_network(network, metric, batch, options, |_, _| Ok(()))?;
     Ok(Learned { loss: LearnedLoss::new(network, input, metric.name())?, history, held_out })
 }

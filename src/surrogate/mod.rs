@@ -16,6 +16,7 @@ mod notes;
 mod objective;
 mod pose;
 mod pretrained;
+mod reading;
 mod report;
 mod translation;
 
@@ -31,6 +32,7 @@ pub use pose::{
     PoseSurrogate,
 };
 pub use pretrained::Pretrained;
+pub use reading::{learn_reading, OfAnswers, ReadingSurrogate, SpanInput};
 pub use report::{Agreement, Profile, Report};
 pub use translation::{
     learn_translation, OfTranslations, TranslationBatch, TranslationNetwork, TranslationSurrogate,

@@ -19,6 +19,7 @@ mod layers;
 mod mean;
 mod ngrams;
 mod rows;
+mod spans;
 
 pub(crate) use affine::affine_jet;
 pub use affine::{affine, affine_composed, Activation};
@@ -37,3 +38,5 @@ pub(crate) use mean::mean_with_tangent;
 pub use mean::{sequence_mean, sequence_mean_composed};
 pub use ngrams::{expected_ngrams, expected_ngrams_composed};
 pub use rows::{Sequences, Tokens};
+pub(crate) use spans::PassageSpans;
+pub use spans::{best_spans, span_cross_entropy, span_features, span_features_composed, SpanFeature, Spans};

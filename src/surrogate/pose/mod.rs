@@ -8,7 +8,7 @@ pub use network::{PoseForm, PoseNetwork};
 
 use dfdx::prelude::*;
 
-use super::{learn_loss, Learn, Learned, LearnedLoss, Modality};
+use super::{learn_loss, Learn, Learned, LearnedLoss, Modality, WithRespectTo};
 use crate::error::{Error, Result};
 use crate::loss::{HeatmapTargets, Loss};
 use crate::metric::{Heatmaps, Keypoints, Metric};
@@ -82,7 +82,7 @@ impl Modality for OfHeatmaps {
     type Sample = PoseSample;
     const KEY: &'static str = "reloss.pose";
 
-    fn batch(samples: &[PoseSample], _: &()) -> Result<PoseBatch> {
+    fn batch(samples: &[PoseSample], _: &(), _: WithRespectTo) -> Result<PoseBatch> {
         PoseBatch::new(samples)
     }
 

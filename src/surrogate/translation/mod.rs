@@ -6,7 +6,7 @@ pub use network::TranslationNetwork;
 
 use dfdx::prelude::*;
 
-use super::{learn_loss, Feature, Input, Learn, Learned, LearnedLoss, Modality};
+use super::{learn_loss, Feature, Input, Learn, Learned, LearnedLoss, Modality, WithRespectTo};
 use crate::error::{check_finite, check_positive, Error, Result};
 use crate::loss::Loss;
 use crate::metric::Metric;
@@ -100,7 +100,7 @@ impl Modality for OfTranslations {
     type Sample = TranslationSample;
     const KEY: &'static str = "reloss.translation";
 
-    fn batch(samples: &[TranslationSample], input: &Input) -> Result<TranslationBatch> {
+    fn batch(samples: &[TranslationSample], input: &Input, _: WithRespectTo) -> Result<TranslationBatch> {
         TranslationBatch::new(samples, input)
     }
 
