@@ -1,6 +1,6 @@
 //! Pretrained word vectors in text form.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -74,7 +74,7 @@ impl WordVectors {
             let (word, numbers) = cut(line, width).map_err(wrong)?;
             lines += 1;
             if let Some(id) = id(word) {
-                if let std::collections::btree_map::Entry::Vacant(vacant) = vectors.entry(id) {
+                if let Entry::Vacant(vacant) = vectors.entry(id) {
                     vacant.insert(parsed(word, numbers).map_err(wrong)?);
                 }
             }
