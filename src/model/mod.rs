@@ -7,7 +7,10 @@ mod heatmap_net;
 mod layer;
 mod mlp;
 mod modules;
+mod reader;
+mod sentences;
 mod transformer;
+mod word_vectors;
 
 pub use cnn::Cnn;
 pub use conv_net::ConvNet;
@@ -16,7 +19,9 @@ pub use heatmap_net::{HeatmapNet, HighResolution, SimpleBaseline};
 pub use layer::{Layer, Way};
 pub use mlp::Mlp;
 pub use modules::{Conv2d, DepthwiseConv2d, MaxPool2d};
+pub use reader::{Reader, ReaderConfig};
 pub use transformer::{Beam, NatBase, NatDecode, NatOutput, Transformer, TransformerConfig};
+pub use word_vectors::WordVectors;
 
 use crate::error::Result;
 use crate::ops::Parameters;

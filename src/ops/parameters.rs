@@ -139,6 +139,14 @@ impl Parameters {
         self.iter().map(turned).collect::<Result<_>>().map(Self)
     }
 
+    /// Gives the member of this name other values, as many as it has.
+    pub(crate) fn replace(&mut self, name: &str, values: &[f32]) -> Result<()> {
+        let shape = self.named(name)?.shape.clone();
+        let new = Parameter::new(name, &shape, values.to_vec())?;
+        self.iter_mut().filter(|p| p.name == name).for_each(|p| p.value.copy_from(&host(&new.value)));
+        Ok(())
+    }
+
     /// The members that an optimiser changes.
     pub(crate) fn learned(&self) -> impl Iterator<Item = &Parameter> {
         self.iter().filter(|p| p.learned)

@@ -124,10 +124,10 @@ impl Reading {
             let batch = Batch::new(part, windows)?;
             let logits = host(&model.predict(&batch.questions, &batch.passages, &batch.matches)?);
             let found = best_spans(&logits, batch.passages.rows(), self.longest)?;
-            for (&window, (span, score)) in windows.iter().zip(found) {
+            for (&window, (first, last, score)) in windows.iter().zip(found) {
                 let best = &mut best[part.windows()[window].question];
                 if score > best.0 {
-                    *best = (score, window, span);
+                    *best = (score, window, (first, last));
                 }
             }
         }

@@ -20,6 +20,7 @@ mod ops;
 mod pose;
 mod pose_data;
 mod pose_task;
+mod reader;
 mod reading_loss;
 mod sequence;
 mod soft_sort;

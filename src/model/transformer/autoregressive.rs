@@ -11,7 +11,7 @@ use super::stack::Stack;
 use super::TransformerConfig;
 use crate::data::Vocabulary;
 use crate::error::{check_finite, Error, Result};
-use crate::model::Parametric;
+use crate::model::{sentences, Parametric};
 use crate::ops::{Dropout, Parameters, Tokens};
 use crate::{Matrix, Tape};
 
@@ -129,7 +129,7 @@ impl Transformer {
     /// # Errors
     /// [`Error::Io`] when the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
-        self.stack.save(path, "transformer")
+        sentences::save(&self.stack.parameters, path, "transformer", self.config())
     }
 
     /// Reads what [`Transformer::save`] wrote.
@@ -138,7 +138,7 @@ impl Transformer {
     /// [`Error::Io`] for a missing file, [`Error::Data`] for one that is not of such a model, [`Error::Shape`] for tensors that
     /// do not fit its sizes.
     pub fn load(path: &Path) -> Result<Self> {
-        let (config, parameters) = Stack::read(path, "transformer")?;
+        let (config, parameters) = sentences::read(path, "transformer")?;
         let mut model = Self::new(config, 0)?;
         model.parameters_mut().assign(&parameters)?;
         Ok(model)

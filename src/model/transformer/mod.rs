@@ -10,8 +10,8 @@ pub use nat::{NatBase, NatDecode, NatOutput};
 
 use serde::{Deserialize, Serialize};
 
-use crate::data::Vocabulary;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::model::sentences::{check_sizes, check_training};
 
 /// The sizes of a transformer.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -83,21 +83,8 @@ impl TransformerConfig {
             ("decoder_layers", self.decoder_layers),
             ("positions", self.positions),
         ];
-        if let Some((name, _)) = sizes.iter().find(|(_, size)| *size == 0) {
-            return Err(Error::parameter(name, "it must be positive"));
-        }
-        if !self.width.is_multiple_of(self.heads) {
-            let reason = format!("{} do not divide a width of {}", self.heads, self.width);
-            return Err(Error::parameter("heads", reason));
-        }
-        if self.vocabulary <= Vocabulary::END {
-            let reason = format!("{} tokens: padding, unknown, begin and end are four", self.vocabulary);
-            return Err(Error::parameter("vocabulary", reason));
-        }
-        match (0.0..1.0).contains(&self.dropout) {
-            true => Ok(()),
-            false => Err(Error::parameter("dropout", format!("{} is not a share", self.dropout))),
-        }
+        check_sizes(&sizes, self.width, self.heads)?;
+        check_training(self.vocabulary, self.dropout)
     }
 
     /// A short name for tables.

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::stack::Stack;
 use super::TransformerConfig;
 use crate::error::{check_finite, Error, Result};
-use crate::model::Parametric;
+use crate::model::{sentences, Parametric};
 use crate::ops::{
     affine, host, linear_layer, sequence_mean, token_cross_entropy, Activation, Dropout, Parameters,
     Sequences, Tokens,
@@ -219,7 +219,7 @@ impl NatBase {
     /// # Errors
     /// [`Error::Io`] when the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
-        self.stack.save(path, "nat")
+        sentences::save(&self.stack.parameters, path, "nat", self.config())
     }
 
     /// Reads what [`NatBase::save`] wrote.
@@ -227,7 +227,7 @@ impl NatBase {
     /// # Errors
     /// As [`Transformer::load`](super::Transformer::load).
     pub fn load(path: &Path) -> Result<Self> {
-        let (config, parameters) = Stack::read(path, "nat")?;
+        let (config, parameters) = sentences::read(path, "nat")?;
         let mut model = Self::new(config, 0)?;
         model.parameters_mut().assign(&parameters)?;
         Ok(model)

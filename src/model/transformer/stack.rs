@@ -1,21 +1,16 @@
 //! What both transformers are made of: one table of tokens, an encoder, a decoder.
 
-use std::collections::HashMap;
-use std::path::Path;
-
 use dfdx::prelude::*;
-use rand::distributions::Distribution;
 use rand_chacha::ChaCha8Rng;
-use rand_distr::Normal;
 
 use super::TransformerConfig;
 use crate::error::{Error, Result};
+use crate::model::sentences::{check_tokens, table};
 use crate::ops::{
     affine, decoder_layer, decoder_layer_parameters, decoder_step, embed, encoder_layer,
-    encoder_layer_parameters, Activation, Cached, Dropout, Layer, LayerSizes, Parameter, Parameters,
-    Sequences, Tokens,
+    encoder_layer_parameters, Activation, Cached, Dropout, Layer, LayerSizes, Parameters, Sequences, Tokens,
 };
-use crate::{files, Dev, Matrix};
+use crate::{Dev, Matrix};
 
 /// A configuration with its parameters.
 #[derive(Debug, Clone)]
@@ -46,18 +41,7 @@ impl Stack {
 
     /// Refuses ids that the vocabulary does not have and sentences that are longer than the positions.
     pub(super) fn check(&self, side: &'static str, tokens: &Tokens) -> Result<()> {
-        let TransformerConfig { vocabulary, positions, .. } = self.config;
-        for (sentence, ids) in tokens.sentences().enumerate() {
-            if ids.len() > positions {
-                let got = format!("{} in sentence {sentence}", ids.len());
-                return Err(Error::shape(side, format!("{positions} tokens at most"), got));
-            }
-            if let Some(id) = ids.iter().find(|&&id| id >= vocabulary) {
-                let got = format!("{id} in sentence {sentence}");
-                return Err(Error::shape(side, format!("ids below the vocabulary's {vocabulary}"), got));
-            }
-        }
-        Ok(())
+        check_tokens(side, tokens, self.config.vocabulary, self.config.positions)
     }
 
     fn layer<'a>(&'a self, prefix: &'a str) -> Layer<'a> {
@@ -151,25 +135,4 @@ impl Stack {
     pub(super) fn logits<T: Tape<f32, Dev>>(&self, x: Matrix<T>) -> Result<Matrix<T>> {
         affine(x, self.parameters.named("embed_tokens.weight")?, None, Activation::Identity)
     }
-
-    /// The parameters with the configuration beside them, atomically.
-    pub(super) fn save(&self, path: &Path, kind: &str) -> Result<()> {
-        let text = serde_json::to_string(&self.config).map_err(|e| Error::data(path, None, e))?;
-        self.parameters.save(path, HashMap::from([(format!("reloss.{kind}"), text)]))
-    }
-
-    /// What [`Stack::save`] wrote.
-    pub(super) fn read(path: &Path, kind: &str) -> Result<(TransformerConfig, Parameters)> {
-        let (parameters, notes) = Parameters::from_safetensors(&files::read(path)?, path)?;
-        let text = notes.get(&format!("reloss.{kind}"));
-        let text =
-            text.ok_or_else(|| Error::data(path, None, format!("not the file of a model `{kind}`")))?;
-        let config = serde_json::from_str(text).map_err(|e| Error::data(path, None, e))?;
-        Ok((config, parameters))
-    }
-}
-
-fn table(name: &str, rows: usize, width: usize, rng: &mut ChaCha8Rng) -> Result<Parameter> {
-    let normal = Normal::new(0.0, (width as f32).sqrt().recip()).map_err(|e| Error::parameter("width", e))?;
-    Parameter::new(name, &[rows, width], (0..rows * width).map(|_| normal.sample(rng)).collect())
 }

@@ -383,44 +383,58 @@ pub fn span_cross_entropy<T: Tape<f32, Dev>>(logits: Matrix<T>, spans: &Spans) -
     Ok(both.try_mean::<(usize,), Axis<1>>()?.try_reshape_like(&(passages, 1))?)
 }
 
-/// The likeliest span of each passage: the highest start and end logit together, of at most `longest` tokens; the first of
-/// several.
+/// The best span of each window: first token, last token (inclusive, from 0 in the window) and score.
+///
+/// The score is the start's logit plus the end's, the highest of all spans of at most `longest` tokens; of equal ones the
+/// first start counts, then the first end.
 ///
 /// # Shapes
-/// `logits` (tokens, 2), row-major → for each passage first and last token, from 0, and the sum of the two logits.
+/// `logits` (rows, 2), row-major: start in column 0, end in column 1, as a reader gives them.
 ///
 /// # Errors
-/// [`Error::Shape`] for another number of logits or a passage without tokens, [`Error::NotFinite`] for NaN or infinite
-/// logits, [`Error::Parameter`] for a longest span of zero.
+/// [`Error::Shape`] for another number of logits, or a window without tokens; [`Error::Parameter`] for spans of at most 0
+/// tokens; [`Error::NotFinite`], within [`Error::At`] naming the window, for logits that are not.
 ///
 /// # Example
 /// ```
 /// use reloss::ops::{best_spans, Sequences};
-/// let logits = [0.0, 3.0, 2.0, 0.0, 0.0, 1.0]; // the best end stands before the best start
-/// assert_eq!(best_spans(&logits, &Sequences::packed(vec![3]), 30)?, [((0, 0), 3.0)]);
+/// // One window of three tokens. Highest apart: start 1 and end 0, which is no span.
+/// let logits = [1.0, 4.0, 2.0, 0.0, 0.0, 2.5];
+/// let rows = Sequences::packed(vec![3]);
+/// assert_eq!(best_spans(&logits, &rows, 3)?, [(0, 0, 5.0)]);
 /// # Ok::<(), reloss::Error>(())
 /// ```
-pub fn best_spans(logits: &[f32], rows: &Sequences, longest: usize) -> Result<Vec<((usize, usize), f32)>> {
-    const NAME: &str = "best_spans";
-    if logits.len() != 2 * rows.rows() {
-        return Err(Error::shape(NAME, format!("{} logits", 2 * rows.rows()), logits.len()));
-    }
+///
+/// # Reference
+/// Chen et al., "Reading Wikipedia to Answer Open-Domain Questions", ACL 2017, §3.2: at most 15 tokens there.
+pub fn best_spans(logits: &[f32], rows: &Sequences, longest: usize) -> Result<Vec<(usize, usize, f32)>> {
     if longest == 0 {
-        return Err(Error::parameter("longest", "spans of a token or more"));
+        return Err(Error::parameter("longest", "a span has one token or more"));
     }
-    check_finite(NAME, logits)?;
-    let one = |(passage, range): (usize, std::ops::Range<usize>)| {
-        let z = &logits[2 * range.start..2 * range.end];
-        let mut best: Option<((usize, usize), f32)> = None;
-        for first in 0..range.len() {
-            for last in first..range.len().min(first.saturating_add(longest)) {
-                let score = z[2 * first] + z[2 * last + 1];
-                if best.is_none_or(|(_, before)| score > before) {
-                    best = Some(((first, last), score));
-                }
+    if logits.len() != 2 * rows.rows() {
+        let expected = format!("2 logits for each of {} rows", rows.rows());
+        return Err(Error::shape("best_spans", expected, logits.len()));
+    }
+    let best = |(window, range): (usize, std::ops::Range<usize>)| {
+        let logits = &logits[2 * range.start..2 * range.end];
+        let named = |error: Error| error.at(format!("window {window}"));
+        check_finite("best_spans", logits).map_err(named)?;
+        best_span(logits, longest).ok_or_else(|| named(Error::shape("best_spans", "one token or more", 0)))
+    };
+    rows.ranges().enumerate().map(best).collect()
+}
+
+/// The best span of one window; none without tokens.
+fn best_span(logits: &[f32], longest: usize) -> Option<(usize, usize, f32)> {
+    let tokens = logits.len() / 2;
+    let mut best: Option<(usize, usize, f32)> = None;
+    for first in 0..tokens {
+        for last in first..first.saturating_add(longest).min(tokens) {
+            let score = logits[2 * first] + logits[2 * last + 1];
+            if best.is_none_or(|(.., highest)| score > highest) {
+                best = Some((first, last, score));
             }
         }
-        best.ok_or_else(|| Error::shape(NAME, "one token or more", format!("none in passage {passage}")))
-    };
-    rows.ranges().enumerate().map(one).collect()
+    }
+    best
 }
