@@ -20,6 +20,8 @@ mod ops;
 mod pose;
 mod pose_data;
 mod pose_task;
+mod reading_data;
+mod reading_metric;
 mod sequence;
 mod soft_sort;
 mod sort;
