@@ -92,9 +92,7 @@ impl AnswerMetric {
             (AnswerMeasure::RougeL, AnswerScript::Words) => mean(&rouge_of_words),
             (AnswerMeasure::RougeL, AnswerScript::Chinese) => mean(&dureader_rouge_l),
             (AnswerMeasure::Bleu, AnswerScript::Words) => bleu_of_words(answers, right),
-            (AnswerMeasure::Bleu, AnswerScript::Chinese) => {
-                Ok(Bleu::DUREADER.corpus(answers, right)?.score / 100.0)
-            }
+            (AnswerMeasure::Bleu, AnswerScript::Chinese) => bleu(Bleu::DUREADER, answers, right),
         }
     }
 }
@@ -114,13 +112,18 @@ fn rouge_of_words(answer: &str, right: &[&str]) -> f64 {
 }
 
 fn bleu_of_words(answers: &[&str], right: &[Vec<&str>]) -> Result<f64> {
-    let bleu = Bleu { tokenizer: Tokenizer::Whitespace, effective_order: true, ..Bleu::default() };
+    let options = Bleu { tokenizer: Tokenizer::Whitespace, effective_order: true, ..Bleu::default() };
     let answers: Vec<String> = answers.iter().map(|answer| normalized_answer(answer)).collect();
     let right: Vec<Vec<String>> =
         right.iter().map(|right| right.iter().map(|text| normalized_answer(text)).collect()).collect();
     let right: Vec<Vec<&str>> =
         right.iter().map(|right| right.iter().map(String::as_str).collect()).collect();
-    Ok(bleu.corpus(&answers.iter().map(String::as_str).collect::<Vec<_>>(), &right)?.score / 100.0)
+    bleu(options, &answers.iter().map(String::as_str).collect::<Vec<_>>(), &right)
+}
+
+/// From 0 to 1; what is exactly right can come out above by rounding.
+fn bleu(options: Bleu, answers: &[&str], right: &[Vec<&str>]) -> Result<f64> {
+    Ok((options.corpus(answers, right)?.score / 100.0).min(1.0))
 }
 
 impl Metric<Vec<String>, [Vec<String>]> for AnswerMetric {

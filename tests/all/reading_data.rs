@@ -63,8 +63,8 @@ fn malformed_json_is_refused_with_line_and_path_inside() {
         (r#""context":"a b","#, "", &["data[0].paragraphs[0]: missing field `context`"]),
         (r#""id":"2","#, "", &["q.json:2: data[0].paragraphs[0].qas[1]: missing field `id`"]),
         (r#""data":"#, r#""date":"#, &["missing field `data`"]),
-        ("]}]}]}", "]}]}]", &["q.json:2: ", "EOF"]),
-        ("]}]}]}", "]}]}]} {", &["q.json:2: ", "trailing"]),
+        ("]}]}]}]}", "]}]}]}", &["q.json:2: ", "EOF"]),
+        ("]}]}]}]}", "]}]}]}]} {", &["q.json:2: ", "trailing"]),
     ] {
         assert!(good.contains(from));
         write(folder.path(), "q.json", &good.replace(from, to));
@@ -138,6 +138,7 @@ fn wrong_starts_are_mended_to_the_nearest_occurrence() {
 fn dureader(paragraphs: &str, segmented: &str, rest: &str) -> String {
     format!(
         r#"{{"question_id": 7, "question": "谁", "documents": [
+          {{"paragraphs": [], "segmented_paragraphs": [], "most_related_para": -1}},
           {{"paragraphs": ["头"], "segmented_paragraphs": [["头"]], "most_related_para": 0}},
           {{"paragraphs": {paragraphs}, "segmented_paragraphs": {segmented}, "most_related_para": 1}}]{rest}}}"#
     )
@@ -154,7 +155,7 @@ fn dureader_is_read_by_its_most_related_paragraphs() {
         r#"["x", "他 是\u3000Paul Berg。"]"#,
         r#"[["x"], ["他", "是", "\u3000", "Paul", " ", "Berg", "。"]]"#,
     );
-    let answers = r#", "answers": ["保罗"], "answer_docs": [1], "answer_spans": [[3, 5]]"#;
+    let answers = r#", "answers": ["保罗"], "answer_docs": [2], "answer_spans": [[3, 5]]"#;
     let set = read(&[dureader(raw, words, answers)], Unfit::Refuse).unwrap();
     let question = &set.questions()[0];
     assert_eq!((question.id.as_str(), &*question.context), ("7", "头\n他 是\u{3000}Paul Berg。"));
@@ -174,9 +175,9 @@ fn dureader_is_read_by_its_most_related_paragraphs() {
     for (line, reason) in [
         (dureader(raw, words, &answers.replace("5]", "9]")), "no words 3 to 9"),
         (dureader(raw, words, &answers.replace("3,", "6,")), "no words 6 to 5"),
-        (dureader(r#"["x"]"#, words, answers), "documents[1].most_related_para: there is no paragraph 1"),
+        (dureader(r#"["x"]"#, words, answers), "documents[2].most_related_para: there is no paragraph 1"),
         (dureader(raw, r#"[["x"]]"#, answers), "there is no paragraph 1"),
-        (dureader(raw, "3", answers), "documents[1].segmented_paragraphs: invalid type"),
+        (dureader(raw, "3", answers), "documents[2].segmented_paragraphs: invalid type"),
         ("{".to_string(), "EOF"),
     ] {
         assert_data(read(&[good.clone(), line], Unfit::Skip), &["d.json:2: ", reason]);

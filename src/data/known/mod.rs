@@ -58,9 +58,11 @@ fn fetch_wmt16(folder: &Path) -> Result<()> {
 
 fn fetch_cmrc(folder: &Path) -> Result<()> {
     for (url, sum) in CMRC {
-        let checksum = Checksum::Md5(sum.to_string());
-        let file = Download { urls: vec![url.to_string()], bytes: None, checksum };
-        file.fetch(&folder.join(file_name(url)))?;
+        let path = folder.join(file_name(url));
+        if !path.exists() {
+            let checksum = Checksum::Md5(sum.to_string());
+            Download { urls: vec![url.to_string()], bytes: None, checksum }.fetch(&path)?;
+        }
     }
     Ok(())
 }

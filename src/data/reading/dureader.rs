@@ -29,7 +29,8 @@ struct Record {
 struct Document {
     paragraphs: Vec<String>,
     segmented_paragraphs: Vec<Vec<String>>,
-    most_related_para: Option<usize>,
+    /// −1 for a document without paragraphs.
+    most_related_para: Option<i64>,
 }
 
 impl ReadingSet {
@@ -63,7 +64,8 @@ impl Record {
     fn found(self, line: usize) -> std::result::Result<Found, String> {
         let (mut context, mut spans) = (String::new(), Vec::new());
         for (i, document) in self.documents.iter().enumerate() {
-            let Some(number) = document.most_related_para else { continue };
+            let Some(number) = document.most_related_para.filter(|&number| number >= 0) else { continue };
+            let number = usize::try_from(number).unwrap_or(usize::MAX);
             let place = format!("documents[{i}].most_related_para");
             let missing = || format!("{place}: there is no paragraph {number}");
             let text = document.paragraphs.get(number).ok_or_else(missing)?;

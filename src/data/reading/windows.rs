@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 /// How passages are cut into windows, in tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WindowOptions {
-    /// The longest window. Default: 256 (ours: of XQuAD's English passages seven in eight fit).
+    /// The longest window. Default: 256 (ours: of XQuAD's English passages nineteen in twenty fit).
     pub length: usize,
     /// From the start of a window to that of the next, at most `length`. Default: 128 (as BERT's reader, for SQuAD).
     pub stride: usize,
