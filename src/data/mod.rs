@@ -1,5 +1,5 @@
 //! Data sets: rows of numbers with class labels, embedded or read from files; pictures with annotated joints; parallel
-//! text; readers of the tasks' official formats.
+//! text; questions about passages; readers of the tasks' official formats.
 
 mod archive;
 mod cifar;
@@ -28,7 +28,10 @@ pub use pose::{
     heatmap_targets, partners_by_name, CocoPose, Crop, Instance, LeftOut, Picture, PoseAugment, PoseSet,
     Skeleton, View,
 };
-pub use reading::{predicted_answers, questions, Answer, Question};
+pub use reading::{
+    folded_token, predicted_answers, questions, reading_tokens, Answer, EncodedReading, Question,
+    ReadingReport, ReadingSet, Window, WindowOptions, MATCHES,
+};
 pub(crate) use split::shuffled_batches;
 pub use split::{Scaler, Split, Splits};
 pub use text::lines;

@@ -5,7 +5,7 @@ use rand::Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use super::Dataset;
+use super::{Dataset, TextSplit};
 use crate::error::{Error, Result};
 
 /// How a data set is split; what is neither validation nor test is for training.
@@ -184,6 +184,78 @@ pub(crate) fn shuffled_batches(rows: usize, size: usize, seed: u64) -> Result<Ve
     let mut rows: Vec<usize> = (0..rows).collect();
     rows.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
     Ok(rows.chunks(size).map(<[usize]>::to_vec).collect())
+}
+
+/// Training, validation and test part of what must stay together in groups, by place and in order; groups in random order.
+///
+/// # Errors
+/// [`Error::Parameter`] for shares that leave nothing to train with, [`Error::Undefined`] when a part would be empty.
+pub(super) fn grouped_parts(
+    name: &str,
+    mut groups: Vec<Vec<usize>>,
+    options: &TextSplit,
+) -> Result<[Vec<usize>; 3]> {
+    let TextSplit { validation, test, seed } = *options;
+    if !(validation > 0.0 && test > 0.0 && validation + test < 1.0) {
+        let reason = format!("shares {validation} and {test} must leave something in every part");
+        return Err(Error::parameter("split", reason));
+    }
+    groups.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    let count: usize = groups.iter().map(Vec::len).sum();
+    let wanted = [validation, test].map(|share| (share * count as f64).round() as usize);
+    let mut parts: [Vec<usize>; 3] = Default::default();
+    for group in groups {
+        // A group too large for what is still wanted, but for a part that has nothing, goes to the training part.
+        let room = |part: usize| parts[part + 1].len() + group.len() <= wanted[part].max(1);
+        let part = (0..2).find(|&part| room(part)).map_or(0, |part| part + 1);
+        parts[part].extend(group);
+    }
+    if parts.iter().any(Vec::is_empty) {
+        return Err(Error::undefined(
+            format!("a split of {name}"),
+            format!("its {count} leave a part empty"),
+        ));
+    }
+    parts.iter_mut().for_each(|part| part.sort_unstable());
+    Ok(parts)
+}
+
+/// One epoch: places of what has these two lengths in batches, similar lengths together, batches in random order.
+///
+/// A batch holds at most `tokens`, padding counted: rows times the longest of either length. What is equally long is
+/// shuffled anew for every epoch, from the same seed.
+///
+/// # Errors
+/// [`Error::Parameter`] when a single one is longer.
+pub(super) fn batches_by_length(
+    lengths: impl Fn(usize) -> (usize, usize),
+    mut places: Vec<usize>,
+    tokens: usize,
+    seed: u64,
+    epoch: u64,
+) -> Result<Vec<Vec<usize>>> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(epoch);
+    places.shuffle(&mut rng);
+    places.sort_by_key(|&place| lengths(place));
+    let (mut batches, mut longest) = (Vec::<Vec<usize>>::new(), 0);
+    for place in places {
+        let (first, second) = lengths(place);
+        let length = first.max(second);
+        if length > tokens {
+            return Err(Error::parameter("tokens", format!("{tokens} are too few: one has {length}")));
+        }
+        longest = length.max(longest);
+        match batches.last_mut().filter(|batch| (batch.len() + 1) * longest <= tokens) {
+            Some(batch) => batch.push(place),
+            None => {
+                batches.push(vec![place]);
+                longest = length;
+            }
+        }
+    }
+    batches.shuffle(&mut rng);
+    Ok(batches)
 }
 
 /// Brings each feature to mean 0 and standard deviation 1, by the rows it was fitted to.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Candidate, Case, Comparison};
-use crate::data::{ReadingSet, TextSplit, Unfit, Vocabulary, WindowOptions};
+use crate::data::{folded_token, ReadingSet, TextSplit, Unfit, Vocabulary, WindowOptions};
 use crate::error::Result;
 use crate::loss::{ExpectedOverlap, SpanCrossEntropy};
 use crate::metric::{AnswerMetric, AnswerScript};
@@ -63,6 +63,17 @@ impl ReadingGround {
     /// The data set's name.
     pub fn name(&self) -> &str {
         self.parts[0].name()
+    }
+
+    /// Pretrained vectors of the vocabulary's tokens; the model's word vectors are as wide as they are.
+    ///
+    /// # Errors
+    /// As [`WordVectors::read`].
+    pub fn vectors(&self, file: &Path) -> Result<WordVectors> {
+        let id = |word: &str| {
+            Some(self.vocabulary.id(&folded_token(word))).filter(|&id| id != Vocabulary::UNKNOWN)
+        };
+        WordVectors::read(file, id)
     }
 }
 

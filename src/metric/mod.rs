@@ -11,6 +11,7 @@ mod keypoints;
 mod nearest;
 mod pose;
 mod probability;
+mod reading;
 mod retrieval;
 mod scores;
 mod sets;
@@ -30,6 +31,7 @@ pub use keypoints::{EndPointError, Keypoints, OksAp, PckAuc, PckMetric};
 pub use nearest::NearestRecall;
 pub use pose::{end_point_error, pck, pck_auc, Pck, Points};
 pub use probability::{brier_score, calibration_error, log_loss};
+pub use reading::{AnswerMeasure, AnswerMetric, AnswerScript};
 pub use retrieval::{
     average_precision, label_ranking_average_precision, mean_over_queries, precision_at_k,
     precision_recall_curve, recall_at_k, reciprocal_rank, roc_auc, roc_auc_multiclass, Multiclass,

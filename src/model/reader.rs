@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use super::sentences::{self, check_sizes, check_tokens, check_training, table};
 use super::{Parametric, WordVectors};
+use crate::data::MATCHES;
 use crate::error::{check_finite, Error, Result};
 use crate::ops::{
     affine, decoder_layer, decoder_layer_parameters, embed, encoder_layer, encoder_layer_parameters, host,
-    linear_layer, matrix, Activation, Dropout, Layer, LayerSizes, Parameter, Parameters, Sequences, Tokens,
+    linear_layer, matrix, Activation, Dropout, Layer, LayerSizes, Parameter, Parameters, Tokens,
 };
 use crate::{Dev, Matrix, Tape};
 
@@ -55,7 +56,7 @@ impl ReaderConfig {
         Self {
             vocabulary,
             embedding: 64,
-            matches: 3,
+            matches: MATCHES,
             width: 64,
             heads: 4,
             feed_forward: 128,

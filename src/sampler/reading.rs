@@ -339,7 +339,11 @@ impl ReadingSampler {
         let lengths = passages.iter().map(|passage| passage.tokens.len()).collect();
         let spans = Spans::new(lengths, passages.iter().map(|passage| passage.gold).collect())?;
         let best = best_spans(&logits, spans.rows(), self.longest)?;
-        let given = passages.iter().zip(best).map(|(passage, (first, last, _))| passage.between((first, last))).collect();
+        let given = passages
+            .iter()
+            .zip(best)
+            .map(|(passage, (first, last, _))| passage.between((first, last)))
+            .collect();
         let right: Vec<Vec<String>> = passages.iter().map(|passage| passage.answers.clone()).collect();
         let metric = metric.value(&given, &right)?;
         Ok(ReadingSample { logits, spans, metric })

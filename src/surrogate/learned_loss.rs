@@ -18,7 +18,7 @@ use crate::ops::Parameters;
 /// A kind of predictions, as losses are learned of them.
 ///
 /// With a [`LossNetwork`] for its samples, and `Loss` implemented for [`LearnedLoss`] of it, a kind of predictions has all
-/// that the others have: [`learn_loss`], files, and comparison with other losses.
+/// that the others have: [`learn_modality`], files, and comparison with other losses.
 pub trait Modality {
     /// The network that judges samples.
     type Network: LossNetwork;
@@ -150,7 +150,7 @@ impl<M: Modality> LearnedLoss<M> {
 ///
 /// # Errors
 /// As [`learn`](super::learn), and what `draw` has to say.
-pub fn learn_loss<M: Modality, P: ?Sized, L: ?Sized>(
+pub fn learn_modality<M: Modality, P: ?Sized, L: ?Sized>(
     network: M::Network,
     input: M::Input,
     metric: &dyn Metric<P, L>,

@@ -23,7 +23,7 @@ mod translation;
 pub use feature::{Feature, Trend};
 pub use input::{Batch, Input, WithRespectTo};
 pub use learn::{learn, learn_network, learn_watched, Learn, Learned, Step};
-pub use learned_loss::{learn_loss, LearnedLoss, Modality};
+pub use learned_loss::{learn_modality, LearnedLoss, Modality};
 pub use loss_network::{Judged, LossNetwork};
 pub use network::Network;
 pub use objective::{objective, Fit, Objective, Penalty, Slope};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::feature::spanning;
 use super::input::unit_vectors;
-use super::{learn_loss, Batch, Learn, Learned, LearnedLoss, Modality, Network, WithRespectTo};
+use super::{learn_modality, Batch, Learn, Learned, LearnedLoss, Modality, Network, WithRespectTo};
 use crate::error::{check_finite, check_positive, Error, Result};
 use crate::loss::Loss;
 use crate::metric::Metric;
@@ -186,5 +186,5 @@ pub fn learn_reading<P: ?Sized, L: ?Sized>(
 ) -> Result<Learned<ReadingSurrogate>> {
     let network = Network::new(input.features.len(), options.hidden, options.seed)?;
     let network = network.with_output_bias(options.output_bias)?;
-    learn_loss(network, input, metric, draw, options)
+    learn_modality(network, input, metric, draw, options)
 }

@@ -74,13 +74,14 @@ impl Reading {
         Ok(Self { vocabulary, parts, config, vectors: None, longest: 30 })
     }
 
-    /// The same task, its models starting from pretrained word vectors.
+    /// The same task, its models starting from pretrained word vectors, whatever their width.
     ///
     /// # Errors
     /// As [`Reader::with_vectors`].
     pub fn with_vectors(self, vectors: Arc<WordVectors>) -> Result<Self> {
-        Reader::new(self.config, 0)?.with_vectors(&vectors)?;
-        Ok(Self { vectors: Some(vectors), ..self })
+        let config = ReaderConfig { embedding: vectors.width(), ..self.config };
+        Reader::new(config, 0)?.with_vectors(&vectors)?;
+        Ok(Self { config, vectors: Some(vectors), ..self })
     }
 
     /// The numbers of its tokens.

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use reloss::data::{cache_folder, Checksum, Dataset, Download, Known, ParallelText};
+use reloss::data::{cache_folder, Checksum, Dataset, Download, Known, ParallelText, ReadingSet};
 use reloss::Error;
 use sha2::{Digest, Sha256};
 
@@ -427,6 +427,29 @@ fn known_sets_that_are_there_are_read() {
     write("a1a.t", "+1 124:1\n-1 1:1\n");
     assert!(matches!(Dataset::a1a(folder.path()), Err(Error::Data { .. })));
     assert_eq!(names(folder.path()), ["a1a", "a1a.t", "magic04.data", "spambase.data"]);
+}
+
+#[test]
+fn known_questions_that_are_there_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, starts: &[i64]| {
+        let asked = starts.iter().enumerate().map(|(i, start)| {
+            format!(r#"{{"id":"{i}","question":"?","answers":[{{"text":"b","answer_start":{start}}}]}}"#)
+        });
+        let asked = asked.collect::<Vec<_>>().join(",");
+        let text = format!(r#"{{"data":[{{"paragraphs":[{{"context":"a b","qas":[{asked}]}}]}}]}}"#);
+        std::fs::write(folder.path().join(name), text).unwrap();
+    };
+    write("train-v1.1.json", &[2, 2]);
+    write("dev-v1.1.json", &[2]);
+    let [train, dev] = ReadingSet::squad_1_1(&Known::Squad.fetch(Some(folder.path())).unwrap()).unwrap();
+    assert_eq!((train.name(), train.len(), dev.name(), dev.len()), ("SQuAD train", 2, "SQuAD dev", 1));
+    for (part, starts) in [("train", &[2, 2, 2][..]), ("dev", &[2, 0]), ("trial", &[2])] {
+        write(&format!("cmrc2018_{part}.json"), starts);
+    }
+    let parts = ReadingSet::cmrc2018(&Known::Cmrc2018.fetch(Some(folder.path())).unwrap()).unwrap();
+    assert_eq!(parts.each_ref().map(ReadingSet::len), [3, 2, 1]);
+    assert_eq!((parts[2].name(), parts[1].report().respanned), ("CMRC trial", 1));
 }
 
 #[test]

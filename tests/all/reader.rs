@@ -8,7 +8,9 @@ use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reloss::model::{Parametric, Reader, ReaderConfig, WordVectors};
-use reloss::ops::{best_spans, host, matrix, token_cross_entropy, Adam, Parameter, Parameters, Sequences, Tokens};
+use reloss::ops::{
+    best_spans, host, matrix, token_cross_entropy, Adam, Parameter, Parameters, Sequences, Tokens,
+};
 use reloss::{Error, Matrix, Scalar, Tape};
 use serde::Deserialize;
 

@@ -4,8 +4,9 @@
 //! seconds, for `tests/peers/reading.py`.
 
 use dfdx::prelude::*;
+use reloss::loss::{Loss, SpanCrossEntropy};
 use reloss::model::{Parametric, Reader, ReaderConfig};
-use reloss::ops::{best_spans, host, token_cross_entropy, Adam, Tokens};
+use reloss::ops::{best_spans, host, Adam, Spans, Tokens};
 use reloss::Tape;
 
 #[path = "steps.rs"]
@@ -28,13 +29,11 @@ fn each_case(f: &mut dyn FnMut(&str, steps::Step)) {
     let (mut reader, mut adam) = (Reader::new(config, 0).unwrap(), Adam::new(1e-3, 0.0));
     let matches: Vec<f32> =
         (0..passages.ids().len() * config.matches).map(|k| (k * 7919 % 5) as f32 / 4.0).collect();
-    // Starts and ends take turns, as the rows of the logits below.
-    let targets: Vec<usize> = (0..2 * PASSAGES).map(|k| (k / 2 * 37) % 140 + k % 2 * 3).collect();
+    let gold = (0..PASSAGES).map(|row| ((row * 37) % 140, (row * 37) % 140 + 3)).collect();
+    let spans = Spans::new(vec![LENGTHS[0]; PASSAGES], gold).unwrap();
     f("reader step, 32 passages", &mut || {
         let logits = reader.forward(&questions, &passages, &matches, 0, Tape::default()).unwrap();
-        let apart = logits.reshape_like(&(PASSAGES, LENGTHS[0], 2)).permute::<_, Axes3<0, 2, 1>>();
-        let rows = apart.reshape_like(&(2 * PASSAGES, LENGTHS[0]));
-        let loss = token_cross_entropy(rows, &targets, 0.0).unwrap().mean();
+        let loss = SpanCrossEntropy.loss(logits, &spans).unwrap();
         adam.update(reader.parameters_mut(), &mut loss.backward()).unwrap();
     });
     f("reader predicts 32 spans", &mut || {

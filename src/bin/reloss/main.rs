@@ -4,6 +4,7 @@ mod classify;
 mod comparisons;
 mod images;
 mod pose;
+mod read;
 mod runs;
 mod score;
 mod sort_numbers;
@@ -31,6 +32,8 @@ enum Command {
     Pose(pose::Arguments),
     /// Translation all at once: cross-entropy and bags of n-grams against losses learned for BLEU, both directions (3 seeds).
     Translate(translate::Arguments),
+    /// Questions about passages: cross-entropy and the expected overlap against losses learned for F1 (3 seeds).
+    Read(read::Arguments),
     /// Two classes and five metrics: losses learned by rank, by value and in alternation (10 seeds).
     Toy(comparisons::Toys),
     /// Losses of twelve papers where they play: imbalanced classes, long tails, retrieval, new classes, sorting (5 seeds).
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Command::Pretrain(arguments) => images::pretrained(&arguments),
         Command::Pose(arguments) => pose::run(&arguments),
         Command::Translate(arguments) => translate::run(&arguments),
+        Command::Read(arguments) => read::run(&arguments),
         Command::Toy(arguments) => comparisons::toys(&arguments),
         Command::Baselines(arguments) => comparisons::baselines(&arguments),
         Command::SortNumbers(arguments) => sort_numbers::run(&arguments),

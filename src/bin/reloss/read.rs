@@ -8,7 +8,6 @@ use reloss::display::Table;
 use reloss::experiment::{ReadingCase, ReadingGround};
 use reloss::files::write_atomic;
 use reloss::metric::AnswerScript;
-use reloss::model::WordVectors;
 use reloss::{Error, Result};
 
 use crate::runs::Runs;
@@ -86,7 +85,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let path = out.join("reading.csv");
     let mut cases = Vec::new();
     for ground in arguments.grounds()? {
-        let read = |file: &PathBuf| WordVectors::read(file, &ground.vocabulary).map(Arc::new);
+        let read = |file: &PathBuf| ground.vectors(file).map(Arc::new);
         let vectors = arguments.vectors.as_ref().map(read).transpose()?;
         let case = ReadingCase::new(&ground, vectors)?;
         let [train, ..] = case.task.parts();

@@ -1,10 +1,7 @@
 //! Sentence pairs as numbers, and batches of similar lengths.
 
-use rand::seq::SliceRandom;
-use rand_chacha::rand_core::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-
 use super::{ParallelText, Unfit, Vocabulary};
+use crate::data::split::batches_by_length;
 use crate::error::{Error, Result};
 
 /// How sentences become numbers.
@@ -216,31 +213,8 @@ impl EncodedText {
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn batches(&self, tokens: usize, seed: u64, epoch: u64) -> Result<Vec<Vec<usize>>> {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(epoch);
-        let lengths = |&row: &usize| (self.targets[row].len(), self.sources[row].len());
-        let mut order: Vec<usize> = (0..self.len()).collect();
-        order.shuffle(&mut rng);
-        order.sort_by_key(lengths);
-        let (mut batches, mut longest) = (vec![Vec::new()], 0);
-        for row in order {
-            let (target, source) = lengths(&row);
-            let length = target.max(source);
-            if length > tokens {
-                let reason = format!("{tokens} are too few: a pair has {length}");
-                return Err(Error::parameter("tokens", reason));
-            }
-            longest = length.max(longest);
-            if batches.last().is_some_and(|batch: &Vec<usize>| (batch.len() + 1) * longest > tokens) {
-                batches.push(Vec::new());
-                longest = length;
-            }
-            if let Some(batch) = batches.last_mut() {
-                batch.push(row);
-            }
-        }
-        batches.shuffle(&mut rng);
-        Ok(batches)
+        let lengths = |row: usize| (self.targets[row].len(), self.sources[row].len());
+        batches_by_length(lengths, (0..self.len()).collect(), tokens, seed, epoch)
     }
 
     /// The pairs at these places, from 0, padded.

@@ -9,6 +9,7 @@ use rand_chacha::rand_core::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::normalised;
+use crate::data::split::grouped_parts;
 use crate::error::{Error, Result};
 
 /// What is done with a pair that cannot be used: a side without text, or longer than a model's positions.
@@ -45,9 +46,9 @@ pub struct ParallelText {
 /// The parts of a text; what is neither validation nor test is for training.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TextSplit {
-    /// The share of pairs for validation. Default: 0.05 (ours: thousands of sentences are enough to choose by).
+    /// The share of pairs (of questions) for validation. Default: 0.05 (ours: thousands of sentences are enough to choose by).
     pub validation: f64,
-    /// The share of pairs for the test. Default: 0.05 (ours).
+    /// The share of pairs (of questions) for the test. Default: 0.05 (ours).
     pub test: f64,
     /// Seed of the shuffle.
     pub seed: u64,
@@ -230,27 +231,7 @@ impl ParallelText {
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn split(&self, options: &TextSplit) -> Result<[Self; 3]> {
-        let TextSplit { validation, test, seed } = *options;
-        if !(validation > 0.0 && test > 0.0 && validation + test < 1.0) {
-            let reason = format!("shares {validation} and {test} must leave pairs in every part");
-            return Err(Error::parameter("split", reason));
-        }
-        let mut groups = self.groups();
-        groups.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-        let wanted = [validation, test].map(|share| (share * self.len() as f64).round() as usize);
-        let mut parts: [Vec<usize>; 3] = Default::default();
-        for group in groups {
-            // A group too large for what is still wanted, but for a part that has nothing, goes to the training part.
-            let room = |part: usize| parts[part + 1].len() + group.len() <= wanted[part].max(1);
-            let part = (0..2).find(|&part| room(part)).map_or(0, |part| part + 1);
-            parts[part].extend(group);
-        }
-        if parts.iter().any(Vec::is_empty) {
-            let reason = format!("{} pairs leave a part empty", self.len());
-            return Err(Error::undefined(format!("a split of {}", self.name), reason));
-        }
-        parts.iter_mut().for_each(|part| part.sort_unstable());
-        let [train, validation, test] = parts;
+        let [train, validation, test] = grouped_parts(&self.name, self.groups(), options)?;
         Ok([self.take(&train)?, self.take(&validation)?, self.take(&test)?])
     }
 

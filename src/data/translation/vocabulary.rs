@@ -10,7 +10,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::bpe::{self, Pair};
 use super::normalised;
-use crate::data::reading::json;
+use crate::data::reading::{folded_token, json, reading_tokens};
 use crate::error::{Error, Result};
 use crate::files;
 
@@ -22,6 +22,8 @@ pub enum Units {
     Subwords,
     /// Whole words, runs of digits, and marks: words that are too rare are unknown.
     Words,
+    /// The tokens of [`reading_tokens`], [folded](folded_token), each by itself: what spaces there were is not kept.
+    Tokens,
 }
 
 /// Tokens with their numbers, of one language or shared by two.
@@ -97,7 +99,7 @@ impl Vocabulary {
     pub fn learn(texts: &[&str], size: usize, units: Units) -> Result<Self> {
         let mut words: BTreeMap<String, u64> = BTreeMap::new();
         for text in texts {
-            pieces(&normalised(text), |piece| *words.entry(piece).or_default() += 1);
+            units.cut(text, |piece| *words.entry(piece).or_default() += 1);
         }
         if words.is_empty() {
             return Err(Error::undefined("a vocabulary", "the texts have no words"));
@@ -107,7 +109,7 @@ impl Vocabulary {
                 let characters: BTreeSet<char> = words.keys().flat_map(|w| w.chars()).collect();
                 characters.into_iter().map(String::from).collect()
             }
-            Units::Words => Vec::new(),
+            Units::Words | Units::Tokens => Vec::new(),
         };
         let room = size.saturating_sub(SPECIAL.len());
         if room < least.len().max(1) {
@@ -118,7 +120,7 @@ impl Vocabulary {
         let (mut tokens, mut merges) = (least, Vec::new());
         match units {
             Units::Subwords => merges = bpe::learn(&words, &mut tokens, room),
-            Units::Words => {
+            Units::Words | Units::Tokens => {
                 let mut frequent: Vec<(String, u64)> = words.into_iter().collect();
                 // Stable: words equally frequent stay in alphabetical order.
                 frequent.sort_by_key(|word| std::cmp::Reverse(word.1));
@@ -140,7 +142,7 @@ impl Vocabulary {
                 return Err(format!("token {number}, `{token}`, is empty or occurs twice"));
             }
         }
-        if tokens.is_empty() || (units == Units::Words && !merges.is_empty()) {
+        if tokens.is_empty() || (units != Units::Subwords && !merges.is_empty()) {
             return Err("it has no tokens, or merges of words".to_string());
         }
         let mut ranks = HashMap::new();
@@ -183,13 +185,24 @@ impl Vocabulary {
     /// The text is [`normalised`] first. Of subwords each unknown character is one unknown token, of words each unknown word.
     pub fn encode(&self, text: &str) -> Vec<usize> {
         let mut ids = Vec::new();
-        pieces(&normalised(text), |piece| match self.units {
-            Units::Words => {
-                ids.push(self.numbers.get(&piece).map_or(Self::UNKNOWN, |number| number + SPECIAL.len()));
-            }
+        self.units.cut(text, |piece| match self.units {
+            Units::Words | Units::Tokens => ids.push(self.id(&piece)),
             Units::Subwords => self.encode_piece(&piece, &mut ids),
         });
         ids
+    }
+
+    /// The id of this very token (see [`Vocabulary::token`]), or [`Vocabulary::UNKNOWN`].
+    ///
+    /// # Example
+    /// ```
+    /// use reloss::data::{Units, Vocabulary};
+    /// let vocabulary = Vocabulary::learn(&["The dog, the cat"], 8, Units::Tokens)?;
+    /// assert_eq!((vocabulary.id("the"), vocabulary.id("The"), vocabulary.encode("THE dogs")), (4, 1, vec![4, 1]));
+    /// # Ok::<(), reloss::Error>(())
+    /// ```
+    pub fn id(&self, token: &str) -> usize {
+        self.numbers.get(token).map_or(Self::UNKNOWN, |number| number + SPECIAL.len())
     }
 
     fn encode_piece(&self, piece: &str, ids: &mut Vec<usize>) {
@@ -221,7 +234,10 @@ impl Vocabulary {
                 Self::PAD | Self::BEGIN | Self::END => {}
                 Self::UNKNOWN => self.push_unknown(&mut text),
                 _ => match self.tokens.get(id - SPECIAL.len()) {
-                    Some(token) => text.push_str(token),
+                    Some(token) => {
+                        text.push_str(if self.units == Units::Tokens { " " } else { "" });
+                        text.push_str(token);
+                    }
                     None => self.push_unknown(&mut text),
                 },
             }
@@ -232,7 +248,7 @@ impl Vocabulary {
 
     fn push_unknown(&self, text: &mut String) {
         // Of a word its space is unknown too.
-        if self.units == Units::Words {
+        if self.units != Units::Subwords {
             text.push(' ');
         }
         text.push_str(UNSHOWN);
@@ -292,6 +308,18 @@ fn kind(c: char) -> Kind {
         Kind::Digit
     } else {
         Kind::Mark
+    }
+}
+
+impl Units {
+    /// Hands out what byte-pair encoding starts from, or the tokens of a text.
+    fn cut(self, text: &str, mut take: impl FnMut(String)) {
+        match self {
+            Self::Subwords | Self::Words => pieces(&normalised(text), take),
+            Self::Tokens => {
+                reading_tokens(text).into_iter().for_each(|range| take(folded_token(&text[range])))
+            }
+        }
     }
 }
 

@@ -18,7 +18,7 @@ pub use tokenize::Tokenizer;
 use crate::error::{Error, Result};
 
 /// Refuses a corpus without segments, or references that do not fit: one list of references for each segment.
-fn check(op: &'static str, hypotheses: &[&str], references: &[Vec<&str>]) -> Result<()> {
+pub(super) fn check(op: &'static str, hypotheses: &[&str], references: &[Vec<&str>]) -> Result<()> {
     if hypotheses.is_empty() || hypotheses.len() != references.len() {
         let expected = "as many lists of references as hypotheses, one or more";
         let got = format!("{} and {}", references.len(), hypotheses.len());

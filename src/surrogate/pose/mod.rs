@@ -8,7 +8,7 @@ pub use network::{PoseForm, PoseNetwork};
 
 use dfdx::prelude::*;
 
-use super::{learn_loss, Learn, Learned, LearnedLoss, Modality, WithRespectTo};
+use super::{learn_modality, Learn, Learned, LearnedLoss, Modality, WithRespectTo};
 use crate::error::{Error, Result};
 use crate::loss::{HeatmapTargets, Loss};
 use crate::metric::{Heatmaps, Keypoints, Metric};
@@ -132,5 +132,5 @@ pub fn learn_pose(
     options: &Learn,
 ) -> Result<Learned<PoseSurrogate>> {
     let network = PoseNetwork::new(form, sampler.pixels(), options.hidden, options.seed)?;
-    learn_loss(network, (), metric, |count, seed| sampler.draw(metric, count, seed), options)
+    learn_modality(network, (), metric, |count, seed| sampler.draw(metric, count, seed), options)
 }

@@ -6,7 +6,7 @@ pub use network::TranslationNetwork;
 
 use dfdx::prelude::*;
 
-use super::{learn_loss, Feature, Input, Learn, Learned, LearnedLoss, Modality, WithRespectTo};
+use super::{learn_modality, Feature, Input, Learn, Learned, LearnedLoss, Modality, WithRespectTo};
 use crate::error::{check_finite, check_positive, Error, Result};
 use crate::loss::Loss;
 use crate::metric::Metric;
@@ -142,5 +142,5 @@ pub fn learn_translation<P: ?Sized, L: ?Sized>(
 ) -> Result<Learned<TranslationSurrogate>> {
     let network = TranslationNetwork::new(options.hidden, positions, options.seed)?;
     let network = network.with_output_bias(options.output_bias)?;
-    learn_loss(network, options.input.clone(), metric, draw, options)
+    learn_modality(network, options.input.clone(), metric, draw, options)
 }

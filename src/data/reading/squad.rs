@@ -29,7 +29,8 @@ pub struct Question {
 pub struct Answer {
     /// Its text.
     pub text: String,
-    /// Where the file says it starts in the passage, in characters from 0; some files are wrong here.
+    /// Where it starts in the passage, in characters from 0, as the file says: some are wrong here, and have −1 for an
+    /// answer that the passage does not have. A [`ReadingSet`](super::ReadingSet) has mended them.
     #[serde(rename = "answer_start")]
     pub start: i64,
 }
@@ -60,27 +61,42 @@ struct Asked {
 /// The questions of a file.
 ///
 /// # Errors
-/// [`Error::Io`] for a missing file, [`Error::Data`] for malformed JSON, missing fields or invalid UTF-8 with the line,
-/// and naming the id of a question that occurs twice or has no answer.
+/// [`Error::Io`] for a missing file, [`Error::Data`] for malformed JSON, missing fields or invalid UTF-8 with the line and
+/// the path inside the file (`data[0].paragraphs[2].qas`), and with that path for a question that occurs twice or has no
+/// answer.
 pub fn questions(path: &Path) -> Result<Vec<Question>> {
-    let file: File = json(path)?;
     let (mut questions, mut seen) = (Vec::new(), HashSet::new());
-    for paragraph in file.data.into_iter().flat_map(|article| article.paragraphs) {
-        let context: Arc<str> = paragraph.context.into();
-        for Asked { id, question, answers } in paragraph.qas {
-            if answers.is_empty() {
-                return Err(Error::data(path, None, format!("question {id} has no answer")));
-            }
-            if !seen.insert(id.clone()) {
-                return Err(Error::data(path, None, format!("question {id} occurs twice")));
-            }
-            questions.push(Question { id, context: context.clone(), question, answers });
+    for (place, question) in placed(path)? {
+        let refuse =
+            |what: &str| Err(Error::data(path, None, format!("{place}: question {} {what}", question.id)));
+        if question.answers.is_empty() {
+            return refuse("has no answer");
         }
+        if !seen.insert(question.id.clone()) {
+            return refuse("occurs twice");
+        }
+        questions.push(question);
     }
     match questions.is_empty() {
         true => Err(Error::data(path, None, "there are no questions")),
         false => Ok(questions),
     }
+}
+
+/// The questions of a file as they are, each with its path inside.
+pub(super) fn placed(path: &Path) -> Result<Vec<(String, Question)>> {
+    let file: File = json(path)?;
+    let mut questions = Vec::new();
+    for (i, article) in file.data.into_iter().enumerate() {
+        for (j, paragraph) in article.paragraphs.into_iter().enumerate() {
+            let context: Arc<str> = paragraph.context.into();
+            for (k, Asked { id, question, answers }) in paragraph.qas.into_iter().enumerate() {
+                let place = format!("data[{i}].paragraphs[{j}].qas[{k}]");
+                questions.push((place, Question { id, context: context.clone(), question, answers }));
+            }
+        }
+    }
+    Ok(questions)
 }
 
 /// Predicted answers by question: a JSON object of texts.
@@ -91,9 +107,24 @@ pub fn predicted_answers(path: &Path) -> Result<HashMap<String, String>> {
     json::<Unique>(path).map(|unique| unique.0)
 }
 
-/// Reads JSON, naming file and line of what is wrong.
-pub(super) fn json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
-    serde_json::from_slice(&files::read(path)?).map_err(|e| Error::data(path, Some(e.line()), e))
+/// Reads JSON, naming file, line and the path inside it of what is wrong.
+pub(in crate::data) fn json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
+    parse(&files::read(path)?).map_err(|(reason, line)| Error::data(path, Some(line), reason))
+}
+
+/// The value of some JSON, or what is wrong with it and in which line.
+pub(super) fn parse<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> std::result::Result<T, (String, usize)> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let (place, line) = (error.path().to_string(), error.inner().line());
+        match place.as_str() {
+            // The whole of the file, or what no path leads to.
+            "." | "?" => (error.inner().to_string(), line),
+            _ => (format!("{place}: {}", error.inner()), line),
+        }
+    })?;
+    reader.end().map_err(|error| (error.to_string(), error.line()))?;
+    Ok(value)
 }
 
 /// An object without repeated keys.
