@@ -21,7 +21,7 @@ const A1A_WIDTH: usize = 123;
 impl Dataset {
     /// UCI's spambase, from a folder with `spambase.data`: 57 features, 1 is spam.
     ///
-    /// The features are as measured: see [`Scaler`](super::Scaler). [`Known::Spambase`] fetches the file.
+    /// The features are as measured: see [`Scaler`](crate::data::Scaler). [`Known::Spambase`](crate::data::Known::Spambase) fetches the file.
     ///
     /// # Errors
     /// As [`Dataset::from_csv`].
@@ -34,7 +34,7 @@ impl Dataset {
 
     /// UCI's MAGIC gamma telescope, from a folder with `magic04.data`: 10 features, 0 is gamma (`g`), 1 is hadron (`h`).
     ///
-    /// The features are as measured: see [`Scaler`](super::Scaler). [`Known::Magic`] fetches the file.
+    /// The features are as measured: see [`Scaler`](crate::data::Scaler). [`Known::Magic`](crate::data::Known::Magic) fetches the file.
     ///
     /// # Errors
     /// As [`Dataset::from_csv`].
@@ -47,7 +47,7 @@ impl Dataset {
 
     /// The training and the test part of a1a, from a folder with `a1a` and `a1a.t`: 123 features, 1 earns more than 50,000 dollars.
     ///
-    /// [`Known::A1a`] fetches the files.
+    /// [`Known::A1a`](crate::data::Known::A1a) fetches the files.
     ///
     /// # Errors
     /// As [`Dataset::from_libsvm`]; [`Error::Data`] for more than 123 features.
@@ -68,7 +68,7 @@ impl Dataset {
 
     /// The training and the test part of MNIST, from a folder with its four IDX files, packed or not.
     ///
-    /// [`Known::Mnist`] fetches them.
+    /// [`Known::Mnist`](crate::data::Known::Mnist) fetches them.
     ///
     /// # Errors
     /// As [`Dataset::from_idx`].
@@ -78,7 +78,7 @@ impl Dataset {
 
     /// The training and the test part of Fashion-MNIST, from a folder with its four IDX files, packed or not.
     ///
-    /// [`Known::FashionMnist`] fetches them.
+    /// [`Known::FashionMnist`](crate::data::Known::FashionMnist) fetches them.
     ///
     /// # Errors
     /// As [`Dataset::from_idx`].
@@ -92,7 +92,7 @@ impl Dataset {
     /// The training and the test part of CIFAR-10, from a folder with `data_batch_1.bin` to `data_batch_5.bin`, those of them
     /// that there are, and `test_batch.bin`; named "CIFAR-10 (part)" unless there are all.
     ///
-    /// [`Known::Cifar10`] fetches them. Images are of [`Dataset::CIFAR_IMAGE`].
+    /// [`Known::Cifar10`](crate::data::Known::Cifar10) fetches them. Images are of [`Dataset::CIFAR_IMAGE`].
     ///
     /// # Errors
     /// As [`Dataset::from_cifar`].
@@ -107,7 +107,7 @@ impl Dataset {
 
     /// The training and the test part of CIFAR-100 by fine labels, from a folder with `train.bin` and `test.bin`.
     ///
-    /// [`Known::Cifar100`] fetches them; [`Dataset::from_cifar`] reads their coarse labels. Images are of
+    /// [`Known::Cifar100`](crate::data::Known::Cifar100) fetches them; [`Dataset::from_cifar`] reads their coarse labels. Images are of
     /// [`Dataset::CIFAR_IMAGE`].
     ///
     /// # Errors

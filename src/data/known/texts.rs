@@ -9,7 +9,7 @@ use crate::error::Result;
 impl ParallelText {
     /// WMT16's English-Romanian development and test set, from a folder with their four SGM files.
     ///
-    /// [`Known::Wmt16EnRo`] fetches them; training text has to come from elsewhere.
+    /// [`Known::Wmt16EnRo`](crate::data::Known::Wmt16EnRo) fetches them; training text has to come from elsewhere.
     ///
     /// # Errors
     /// As [`ParallelText::from_sgm`].
@@ -28,7 +28,7 @@ impl ParallelText {
 
     /// Tatoeba's English-Romanian pairs, from a folder with `ron.txt`, as manythings.org packs them.
     ///
-    /// [`Known::TatoebaEnRo`] fetches the file. [`ParallelText::split`] makes its parts.
+    /// [`Known::TatoebaEnRo`](crate::data::Known::TatoebaEnRo) fetches the file. [`ParallelText::split`] makes its parts.
     ///
     /// # Errors
     /// As [`ParallelText::from_tsv`].
