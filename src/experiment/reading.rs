@@ -39,8 +39,9 @@ impl ReadingGround {
     /// # Errors
     /// As [`ReadingSet::world`].
     pub fn world() -> Result<Self> {
-        let train = Train { epochs: 20, batch: 2048, learning_rate: RATE, ramp: 0.1, ..Train::default() };
-        Self::of(ReadingSet::world(4000, 0)?, AnswerScript::Words, train)
+        let config = |vocabulary| ReaderConfig { dropout: 0.0, ..ReaderConfig::small(vocabulary) };
+        let ground = Self::of(ReadingSet::world(4000, 0)?, AnswerScript::Words)?;
+        Ok(Self { config, ..ground })
     }
 
     /// A file in the form of SQuAD (CMRC 2018, XQuAD), judged by this script: a tenth of the questions each to validate and to
@@ -49,14 +50,14 @@ impl ReadingGround {
     /// # Errors
     /// As [`ReadingSet::squad`] and [`ReadingSet::split`].
     pub fn read(file: &Path, script: AnswerScript) -> Result<Self> {
-        let train = Train { epochs: 12, batch: 4096, learning_rate: RATE, ramp: 0.1, ..Train::default() };
-        Self::of(ReadingSet::squad(file, Unfit::Skip)?, script, train)
+        Self::of(ReadingSet::squad(file, Unfit::Skip)?, script)
     }
 
-    fn of(set: ReadingSet, script: AnswerScript, train: Train) -> Result<Self> {
+    fn of(set: ReadingSet, script: AnswerScript) -> Result<Self> {
         let parts = set.split(&TextSplit { validation: 0.1, test: 0.1, seed: 0 })?;
         let vocabulary = Arc::new(parts[0].vocabulary(VOCABULARY)?);
-        let windows = WindowOptions::default();
+        let windows = WindowOptions { length: 128, stride: 96, ..WindowOptions::default() };
+        let train = Train { epochs: 6, batch: 1024, learning_rate: RATE, ramp: 0.1, ..Train::default() };
         Ok(Self { parts, script, vocabulary, config: ReaderConfig::small, windows, train })
     }
 
@@ -90,7 +91,7 @@ pub struct ReadingCase {
     train: Train,
 }
 
-/// The learning rate in the middle of the grid.
+/// The learning rate of all: of 2e-3 and 5e-3 the better for cross-entropy on generated passages (validation, seed 0).
 const RATE: f64 = 2e-3;
 
 impl ReadingCase {
@@ -127,15 +128,21 @@ impl ReadingCase {
         Ok(cases.into_iter().enumerate().map(with).collect())
     }
 
+    /// The same case with runs of so many epochs.
+    pub fn with_epochs(mut self, epochs: usize) -> Self {
+        self.train.epochs = epochs;
+        self
+    }
+
     /// F1 by this case's script: what losses are learned for.
     pub fn f1(&self) -> AnswerMetric {
         AnswerMetric { script: self.script, ..AnswerMetric::default() }
     }
 
-    /// The budget all share: three learning rates, chosen on a seed of their own by the validation part.
+    /// The budget all share: one learning rate, cross-entropy's.
     pub fn comparison(&self, seeds: Vec<u64>) -> Comparison {
-        let grid = vec![RATE / 2.0, RATE, 2.0 * RATE];
-        Comparison { seeds, tuning_seeds: vec![100], grid, train: self.train.clone() }
+        let train = self.train.clone();
+        Comparison { seeds, tuning_seeds: vec![100], grid: vec![train.learning_rate], train }
     }
 
     /// Where losses are learned from: what a model gives while it trains with cross-entropy, half of the samples, and

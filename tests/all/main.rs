@@ -24,6 +24,7 @@ mod reader;
 mod reading_data;
 mod reading_loss;
 mod reading_metric;
+mod reading_task;
 mod sequence;
 mod soft_sort;
 mod sort;
