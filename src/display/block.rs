@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use super::figure::{encode, Figure, Pixels};
+use super::marked::MarkedText;
 use super::table::Table;
 use super::text::{clean, escape};
 use crate::error::{Error, Result};
@@ -19,6 +20,8 @@ pub enum Part {
     Figure(Figure),
     /// A table.
     Table(Table),
+    /// A text with parts marked.
+    Marked(MarkedText),
 }
 
 /// Text, figures and tables shown together: a notebook cell shows one value only.
@@ -74,6 +77,12 @@ impl Block {
         self
     }
 
+    /// Adds a text with parts marked.
+    pub fn marked(mut self, text: MarkedText) -> Self {
+        self.parts.push(Part::Marked(text));
+        self
+    }
+
     /// The block as HTML, its figures as images within it (SVG as data URLs).
     ///
     /// Images, not `<svg>` elements: notebooks that the reader has not run are shown without
@@ -92,6 +101,7 @@ impl Block {
                     data_url(&figure.svg()?)
                 )),
                 Part::Table(table) => html.push_str(&table.html()?),
+                Part::Marked(text) => html.push_str(&text.html()),
             }
         }
         Ok(html)
@@ -109,6 +119,7 @@ impl Block {
                 Part::Text(text) => Ok(clean(text)),
                 Part::Figure(figure) => Ok(format!("[{}]", figure.alternative())),
                 Part::Table(table) => Ok(table.text()?.trim_end().to_string()),
+                Part::Marked(text) => Ok(text.text()),
             })
             .collect();
         Ok(parts?.join("\n\n"))

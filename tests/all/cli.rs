@@ -127,3 +127,29 @@ fn a_toy_metric_that_does_not_exist_is_named_beside_those_that_do() {
     let message = refusal(&["baselines", "--ground", "sun"]);
     assert!(message.contains("two moons 9:1") && message.contains("retrieval"), "{message}");
 }
+
+#[test]
+fn questions_that_cannot_be_read_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    let (out, none, file) = (path("out"), path("none.json"), path("asked.json"));
+    assert!(refusal(&["read", "--out", &out, "--words", &none]).contains("none.json"));
+    let asked = |i: usize| {
+        format!(
+            r#"{{"context":"Anna has {i} hats.","qas":[{{"id":"{i}","question":"Who?",
+            "answers":[{{"text":"Anna","answer_start":0}}]}}]}}"#
+        )
+    };
+    let paragraphs = (0..40).map(asked).collect::<Vec<_>>().join(",");
+    std::fs::write(&file, format!(r#"{{"data":[{{"paragraphs":[{paragraphs}]}}]}}"#)).unwrap();
+    let twice = refusal(&["read", "--out", &out, "--words", &file, "--chinese", &file]);
+    assert!(twice.contains("two sets are called asked"), "{twice}");
+    let vectors = Command::new(env!("CARGO_BIN_EXE_reloss"))
+        .args(["read", "--out", &out, "--words", &file, "--vectors", &none])
+        .output()
+        .unwrap();
+    assert_eq!(vectors.status.code(), Some(1));
+    assert!(String::from_utf8(vectors.stderr).unwrap().contains("none.json"));
+    assert!(refusal(&["read", "--seeds", "0"]).contains("`seeds`"));
+    assert!(refusal(&["translate", "--seeds", "0"]).contains("`seeds`"));
+}

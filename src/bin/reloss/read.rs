@@ -52,7 +52,6 @@ impl Arguments {
             if let Some(epochs) = self.epochs {
                 ground.train.epochs = epochs;
             }
-            println!("{}: {}", ground.name(), ground.parts[0].report());
         }
         let mut names: Vec<&str> = grounds.iter().map(ReadingGround::name).collect();
         names.sort_unstable();
@@ -81,10 +80,12 @@ impl Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let seeds = arguments.runs.seeds(SEEDS)?;
     let out = arguments.runs.folder("read")?;
     let path = out.join("reading.csv");
     let mut cases = Vec::new();
     for ground in arguments.grounds()? {
+        println!("{}: {}", ground.name(), ground.parts[0].report());
         let read = |file: &PathBuf| ground.vectors(file).map(Arc::new);
         let vectors = arguments.vectors.as_ref().map(read).transpose()?;
         let case = ReadingCase::new(&ground, vectors)?;
@@ -100,7 +101,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         cases.push(case);
     }
     let cases = ReadingCase::with_losses(cases)?;
-    let comparison = cases[0].comparison(arguments.runs.seeds(SEEDS)?);
+    let comparison = cases[0].comparison(seeds);
     let done = arguments.runs.done(&path)?;
     let results = comparison.run("read", &cases, done, Some(&path), &arguments.command())?;
     let title = "test metric, mean ± sd over seeds; paired differences (positive: better)";

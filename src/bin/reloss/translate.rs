@@ -54,6 +54,7 @@ impl Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let seeds = arguments.runs.seeds(SEEDS)?;
     let out = arguments.runs.folder("translate")?;
     let path = out.join("translation.csv");
     let ground = arguments.ground()?;
@@ -73,7 +74,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         cases.push(case);
     }
     let cases = TranslationCase::with_losses(cases)?;
-    let comparison = cases[0].comparison(arguments.runs.seeds(SEEDS)?);
+    let comparison = cases[0].comparison(seeds);
     let done = arguments.runs.done(&path)?;
     let results = comparison.run("translate", &cases, done, Some(&path), &arguments.command())?;
     let title = "test metric, mean ± sd over seeds; paired differences (positive: better)";

@@ -239,21 +239,28 @@ impl EncodedReading {
         batches_by_length(lengths, self.answerable(), tokens, seed, epoch)
     }
 
-    /// The passage's text from a first to a last token of a window, both inside.
+    /// Where a window's tokens from a first to a last one, both inside, stand in the passage, in bytes.
     ///
     /// # Errors
     /// [`Error::Shape`] for a window that is not there, or tokens that are not in it or out of order.
-    pub fn text(&self, window: usize, span: (usize, usize)) -> Result<&str> {
+    pub fn range(&self, window: usize, span: (usize, usize)) -> Result<Range<usize>> {
         let missing = || Error::shape("text", format!("windows below {}", self.windows.len()), window);
-        let Window { question, tokens, .. } = self.windows.get(window).ok_or_else(missing)?;
+        let Window { tokens, .. } = self.windows.get(window).ok_or_else(missing)?;
         match (tokens.get(span.0), tokens.get(span.1)) {
-            (Some(first), Some(last)) if span.0 <= span.1 => {
-                Ok(&self.questions[*question].context[first.start..last.end])
-            }
+            (Some(first), Some(last)) if span.0 <= span.1 => Ok(first.start..last.end),
             _ => {
                 let expected = format!("first and last, in order, of {} tokens", tokens.len());
                 Err(Error::shape("text", expected, format!("{span:?}")))
             }
         }
+    }
+
+    /// The passage's text there.
+    ///
+    /// # Errors
+    /// As [`EncodedReading::range`].
+    pub fn text(&self, window: usize, span: (usize, usize)) -> Result<&str> {
+        let range = self.range(window, span)?;
+        Ok(&self.questions[self.windows[window].question].context[range])
     }
 }
