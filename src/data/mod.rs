@@ -29,8 +29,8 @@ pub use pose::{
     Skeleton, View,
 };
 pub use reading::{
-    folded_token, predicted_answers, questions, reading_tokens, Answer, EncodedReading, Question,
-    ReadingReport, ReadingSet, Window, WindowOptions, MATCHES,
+    folded_token, predicted_answers, questions, reading_tokens, Answer, EncodedQuestion, EncodedReading,
+    Question, ReadingReport, ReadingSet, Window, WindowOptions, MATCHES,
 };
 pub(crate) use split::shuffled_batches;
 pub use split::{Scaler, Split, Splits};

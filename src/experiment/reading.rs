@@ -40,20 +40,23 @@ impl ReadingGround {
     /// As [`ReadingSet::world`].
     pub fn world() -> Result<Self> {
         let config = |vocabulary| ReaderConfig { dropout: 0.0, ..ReaderConfig::small(vocabulary) };
-        let ground = Self::of(ReadingSet::world(4000, 0)?, AnswerScript::Words)?;
+        let ground = Self::new(&ReadingSet::world(4000, 0)?, AnswerScript::Words)?;
         Ok(Self { config, ..ground })
     }
 
-    /// A file in the form of SQuAD (CMRC 2018, XQuAD), judged by this script: a tenth of the questions each to validate and to
-    /// test, all of a passage in one part. What does not fit is left out and counted.
+    /// A file in the form of SQuAD (CMRC 2018, XQuAD), judged by this script; what does not fit is left out and counted.
     ///
     /// # Errors
-    /// As [`ReadingSet::squad`] and [`ReadingSet::split`].
+    /// As [`ReadingSet::squad`] and [`ReadingGround::new`].
     pub fn read(file: &Path, script: AnswerScript) -> Result<Self> {
-        Self::of(ReadingSet::squad(file, Unfit::Skip)?, script)
+        Self::new(&ReadingSet::squad(file, Unfit::Skip)?, script)
     }
 
-    fn of(set: ReadingSet, script: AnswerScript) -> Result<Self> {
+    /// Questions judged by this script: a tenth each to validate and to test, all of a passage in one part.
+    ///
+    /// # Errors
+    /// As [`ReadingSet::split`] and [`ReadingSet::vocabulary`].
+    pub fn new(set: &ReadingSet, script: AnswerScript) -> Result<Self> {
         let parts = set.split(&TextSplit { validation: 0.1, test: 0.1, seed: 0 })?;
         let vocabulary = Arc::new(parts[0].vocabulary(VOCABULARY)?);
         let windows = WindowOptions { length: 128, stride: 96, ..WindowOptions::default() };

@@ -119,7 +119,7 @@ impl Reading {
     /// As [`Reading::answer`].
     pub fn spans(&self, model: &Reader, part: &EncodedReading) -> Result<Vec<(usize, (usize, usize))>> {
         let mut best: Vec<(f32, usize, (usize, usize))> =
-            vec![(f32::NEG_INFINITY, 0, (0, 0)); part.questions()];
+            vec![(f32::NEG_INFINITY, 0, (0, 0)); part.questions().len()];
         let all: Vec<usize> = (0..part.windows().len()).collect();
         for windows in all.chunks(TOGETHER) {
             let batch = Batch::new(part, windows)?;
@@ -194,17 +194,18 @@ impl Task for Reading {
 }
 
 fn right_answers(part: &EncodedReading) -> Vec<Vec<String>> {
-    (0..part.questions()).map(|question| part.answers(question).to_vec()).collect()
+    part.questions().iter().map(|question| question.answers.clone()).collect()
 }
 
 /// A window with an answer, as samplers take it.
 fn passage(part: &EncodedReading, window: usize) -> Passage {
     let Window { question, tokens, span, .. } = &part.windows()[window];
+    let asked = &part.questions()[*question];
     Passage {
-        text: part.context(*question).clone(),
+        text: asked.context.clone(),
         tokens: tokens.clone(),
         gold: span.unwrap_or_default(),
-        answers: part.answers(*question).to_vec(),
+        answers: asked.answers.clone(),
     }
 }
 
@@ -219,7 +220,7 @@ impl Batch {
     fn new(part: &EncodedReading, windows: &[usize]) -> Result<Self> {
         let all = || windows.iter().map(|&window| &part.windows()[window]);
         let questions: Vec<Vec<usize>> =
-            all().map(|window| part.question_ids(window.question).to_vec()).collect();
+            all().map(|window| part.questions()[window.question].ids.clone()).collect();
         let passages: Vec<Vec<usize>> = all().map(|window| window.ids.clone()).collect();
         Ok(Self {
             questions: Tokens::new(&questions)?,

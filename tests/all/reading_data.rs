@@ -288,7 +288,7 @@ fn windows_by_hand() {
         (vec![4], 4, 1, 1)
     );
     assert_eq!(
-        (all.questions(), all.question_ids(1).len(), all.answers(1)),
+        (all.questions().len(), all.questions()[1].ids.len(), &all.questions()[1].answers[..]),
         (2, 3, &["York".to_string(), "New York".to_string()][..])
     );
     assert_eq!(all.text(4, (1, 2)).unwrap(), "New York");
@@ -385,7 +385,7 @@ fn the_world_is_regular_and_the_same_again() {
     for window in all.windows() {
         let (first, last) = window.span.unwrap();
         *lengths.entry(last + 1 - first).or_insert(0) += 1;
-        assert!(all.question_ids(window.question).len() <= 20);
+        assert!(all.questions()[window.question].ids.len() <= 20);
     }
     assert_eq!(lengths.keys().copied().max(), Some(7));
     assert!((1..7).all(|length| lengths[&length] > 100), "{lengths:?}");

@@ -52,14 +52,14 @@ fn of_several_windows_the_surest_answers() {
     let ground = ground();
     let case = ReadingCase::new(&ground, None).unwrap();
     let part = case.task.parts()[2];
-    assert!(part.windows().len() > part.questions(), "passages of more than one window");
+    assert!(part.windows().len() > part.questions().len(), "passages of more than one window");
     let reader = Reader::new(case.task.config(), 3).unwrap();
     let answers = case.task.answer(&reader, part).unwrap();
-    for question in 0..part.questions() {
+    for question in 0..part.questions().len() {
         let own = (0..part.windows().len()).filter(|&window| part.windows()[window].question == question);
         let mut best = (f32::NEG_INFINITY, String::new());
         for window in own {
-            let asked = Tokens::new(&[part.question_ids(question).to_vec()]).unwrap();
+            let asked = Tokens::new(&[part.questions()[question].ids.clone()]).unwrap();
             let passage = Tokens::new(&[part.windows()[window].ids.clone()]).unwrap();
             let logits = host(&reader.predict(&asked, &passage, &part.windows()[window].matches).unwrap());
             let (first, last, score) = best_spans(&logits, passage.rows(), 30).unwrap()[0];

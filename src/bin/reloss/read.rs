@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use reloss::data::{ReadingSet, Unfit};
 use reloss::display::Table;
 use reloss::experiment::{ReadingCase, ReadingGround};
 use reloss::files::write_atomic;
@@ -26,6 +27,9 @@ pub(crate) struct Arguments {
     /// Questions in the form of SQuAD in Chinese, judged by the script of CMRC 2018; may be repeated.
     #[arg(long)]
     chinese: Vec<PathBuf>,
+    /// Questions in DuReader's form, lines of JSON, judged by its ROUGE-L and CMRC's F1; may be repeated.
+    #[arg(long)]
+    dureader: Vec<PathBuf>,
     /// Generated passages beside the files.
     #[arg(long)]
     world: bool,
@@ -40,13 +44,18 @@ pub(crate) struct Arguments {
 impl Arguments {
     fn grounds(&self) -> Result<Vec<ReadingGround>> {
         let mut grounds = Vec::new();
-        if self.world || (self.words.is_empty() && self.chinese.is_empty()) {
+        let files = [&self.words, &self.chinese, &self.dureader];
+        if self.world || files.iter().all(|files| files.is_empty()) {
             grounds.push(ReadingGround::world()?);
         }
         for (files, script) in [(&self.words, AnswerScript::Words), (&self.chinese, AnswerScript::Chinese)] {
             for file in files {
                 grounds.push(ReadingGround::read(file, script)?);
             }
+        }
+        for file in &self.dureader {
+            grounds
+                .push(ReadingGround::new(&ReadingSet::dureader(file, Unfit::Skip)?, AnswerScript::Chinese)?);
         }
         for ground in &mut grounds {
             if let Some(epochs) = self.epochs {
@@ -74,8 +83,9 @@ impl Arguments {
         let vectors = files("vectors", self.vectors.as_slice());
         let epochs = self.epochs.map_or(String::new(), |epochs| format!(" --epochs {epochs}"));
         let (words, chinese) = (files("words", &self.words), files("chinese", &self.chinese));
+        let dureader = files("dureader", &self.dureader);
         let runs = self.runs.options(SEEDS);
-        format!("cargo run --release -- read {runs}{world}{words}{chinese}{vectors}{epochs}")
+        format!("cargo run --release -- read {runs}{world}{words}{chinese}{dureader}{vectors}{epochs}")
     }
 }
 

@@ -13,18 +13,21 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, PartialEq)]
 pub struct EncodedReading {
     windows: Vec<Window>,
-    questions: Vec<Encoded>,
+    questions: Vec<EncodedQuestion>,
     unaligned: usize,
     cut_answers: usize,
     cut_questions: usize,
 }
 
-/// A question with its passage and right answers.
+/// A question as numbers, with its passage and right answers.
 #[derive(Debug, Clone, PartialEq)]
-struct Encoded {
-    ids: Vec<usize>,
-    context: Arc<str>,
-    answers: Vec<String>,
+pub struct EncodedQuestion {
+    /// The ids of its tokens, one or more.
+    pub ids: Vec<usize>,
+    /// The passage it is about.
+    pub context: Arc<str>,
+    /// The right answers, as their file has them.
+    pub answers: Vec<String>,
 }
 
 /// A passage in tokens: kept for the questions that follow about the same.
@@ -148,7 +151,7 @@ impl EncodedReading {
             });
         }
         self.cut_answers += usize::from(self.windows[before..].iter().all(|window| window.span.is_none()));
-        self.questions.push(Encoded {
+        self.questions.push(EncodedQuestion {
             ids: asked.iter().map(|token| vocabulary.id(token)).collect(),
             context: question.context.clone(),
             answers: question.answers.iter().map(|answer| answer.text.clone()).collect(),
@@ -160,33 +163,9 @@ impl EncodedReading {
         &self.windows
     }
 
-    /// How many questions.
-    pub fn questions(&self) -> usize {
-        self.questions.len()
-    }
-
-    /// The ids of a question's tokens, one or more.
-    ///
-    /// # Panics
-    /// As indexing a slice, when `question` is not below [`EncodedReading::questions`].
-    pub fn question_ids(&self, question: usize) -> &[usize] {
-        &self.questions[question].ids
-    }
-
-    /// The passage a question is about.
-    ///
-    /// # Panics
-    /// As [`EncodedReading::question_ids`].
-    pub fn context(&self, question: usize) -> &Arc<str> {
-        &self.questions[question].context
-    }
-
-    /// The right answers to a question, as their file has them.
-    ///
-    /// # Panics
-    /// As [`EncodedReading::question_ids`].
-    pub fn answers(&self, question: usize) -> &[String] {
-        &self.questions[question].answers
+    /// All questions, in the order of their set.
+    pub fn questions(&self) -> &[EncodedQuestion] {
+        &self.questions
     }
 
     /// The indices of the windows with an answer: those to learn from.

@@ -10,7 +10,7 @@ mod tokens;
 mod windows;
 mod world;
 
-pub use encoded::EncodedReading;
+pub use encoded::{EncodedQuestion, EncodedReading};
 pub use matches::MATCHES;
 pub use report::ReadingReport;
 pub use set::ReadingSet;
