@@ -55,7 +55,7 @@ fn logits(seed: u64) -> Vec<f32> {
 fn expectations_of_spans_by_hand() {
     // Start and end logits ln 1, ln 2 | ln 3, ln 4: spans (0,0), (0,1), (1,1) weigh 1·3… by their exponentials.
     let z = [1f32, 3.0, 2.0, 5.0].map(f32::ln);
-    let (w00, w01, w11) = (1.0 * 3.0, 1.0 * 5.0, 2.0 * 5.0);
+    let (w00, w01, w11): (f64, f64, f64) = (1.0 * 3.0, 1.0 * 5.0, 2.0 * 5.0);
     let total = w00 + w01 + w11;
     let spans = Spans::new(vec![2], vec![(0, 0)]).unwrap();
     let odds = |longest| {
@@ -69,7 +69,7 @@ fn expectations_of_spans_by_hand() {
     let close = (w00 + w01 * near(1.0) + w11 * near(2.0)) / total;
     assert_close(&odds(30), &[logit(w00 / total), logit(overlap), logit(inside), logit(close)], 1e-6);
     // Without the span of two tokens.
-    assert_close(&odds(1)[..1], &[(w00 / w11 as f64).ln()], 1e-6);
+    assert_close(&odds(1)[..1], &[(w00 / w11).ln()], 1e-6);
     // The answer itself is never too long.
     let whole = Spans::new(vec![2], vec![(0, 1)]).unwrap();
     let x = span_features(matrix(z.to_vec(), 2, 2).unwrap(), &whole, &[SpanFeature::Exact], 1).unwrap();
@@ -212,7 +212,7 @@ fn stored_answers_are_read_off_their_logits() {
     assert!(refused.contains("row 0") && refused.contains("finite"), "{refused}");
     for wrong in [
         Passage { tokens: vec![0..3, 2..5], gold: (0, 0), ..passage() },
-        Passage { tokens: vec![0..99], gold: (0, 0), ..passage() },
+        Passage { tokens: std::iter::once(0..99).collect(), gold: (0, 0), ..passage() },
         Passage { gold: (5, 6), ..passage() },
         Passage { answers: vec![], ..passage() },
         Passage { tokens: vec![], ..passage() },
