@@ -5,10 +5,10 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::learn::{learn_network, sample_losses};
 use super::loss_network::LossNetwork;
 use super::notes;
 use super::objective::agreement;
+use super::run::{learn_network, sample_losses};
 use super::{Learn, Learned, WithRespectTo};
 use crate::error::{Error, Result};
 use crate::files;

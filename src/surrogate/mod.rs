@@ -18,11 +18,12 @@ mod pose;
 mod pretrained;
 mod reading;
 mod report;
+mod run;
 mod translation;
 
 pub use feature::{Feature, Trend};
 pub use input::{Batch, Input, WithRespectTo};
-pub use learn::{learn, learn_network, learn_watched, Learn, Learned, Step};
+pub use learn::{learn, learn_watched, Learn, Learned, Step};
 pub use learned_loss::{learn_modality, LearnedLoss, Modality};
 pub use loss_network::{Judged, LossNetwork};
 pub use network::Network;
@@ -34,6 +35,7 @@ pub use pose::{
 pub use pretrained::Pretrained;
 pub use reading::{learn_reading, OfAnswers, ReadingSurrogate, SpanInput};
 pub use report::{Agreement, Profile, Report};
+pub use run::learn_network;
 pub use translation::{
     learn_translation, OfTranslations, TranslationBatch, TranslationNetwork, TranslationSurrogate,
 };
@@ -146,7 +148,7 @@ impl Surrogate {
     /// As [`Batch::new`].
     pub fn values(&self, samples: &[Sample]) -> Result<Vec<f64>> {
         let batch = Batch::new(samples, &self.input, WithRespectTo::Feature)?;
-        learn::sample_losses(&self.network, &batch)
+        run::sample_losses(&self.network, &batch)
     }
 
     /// Exact Spearman between −loss and metric (loss, where lower is better); 0 for a loss that is the same everywhere.

@@ -3,7 +3,8 @@
 use dfdx::prelude::MeanTo;
 
 use super::input::{Batch, WithRespectTo};
-use super::learn::{sample_losses, Learned, Step};
+use super::learn::{Learned, Step};
+use super::run::sample_losses;
 use super::Surrogate;
 use crate::correlation::spearman;
 use crate::error::Result;

@@ -19,6 +19,7 @@ mod layers;
 mod mean;
 mod ngrams;
 mod rows;
+mod span_features;
 mod spans;
 
 pub(crate) use affine::affine_jet;
@@ -38,5 +39,6 @@ pub(crate) use mean::mean_with_tangent;
 pub use mean::{sequence_mean, sequence_mean_composed};
 pub use ngrams::{expected_ngrams, expected_ngrams_composed};
 pub use rows::{Sequences, Tokens};
-pub(crate) use spans::PassageSpans;
-pub use spans::{best_spans, span_cross_entropy, span_features, span_features_composed, SpanFeature, Spans};
+pub(crate) use span_features::PassageSpans;
+pub use span_features::{span_features, span_features_composed, SpanFeature};
+pub use spans::{best_spans, span_cross_entropy, Spans};
