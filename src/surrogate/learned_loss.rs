@@ -19,6 +19,87 @@ use crate::ops::Parameters;
 ///
 /// With a [`LossNetwork`] for its samples, and `Loss` implemented for [`LearnedLoss`] of it, a kind of predictions has all
 /// that the others have: [`learn_modality`], files, and comparison with other losses.
+///
+/// # Example
+/// A kind of one's own, on one page: numbers that are to come close to others, judged by the share that is within 0.1.
+/// [`Network`](super::Network) serves where a row has a few numbers that say how wrong it is: here ln(1 + 100 · difference²).
+/// ```
+/// use reloss::loss::Loss;
+/// use reloss::metric::{Direction, Metric};
+/// use reloss::ops::{matrix, Parameters};
+/// use reloss::surrogate::{learn_modality, Batch, Learn, LearnedLoss, Modality, Network, WithRespectTo};
+/// use reloss::{Matrix, Result, Scalar, Tape};
+/// use dfdx::prelude::*;
+/// use rand::{Rng, SeedableRng};
+/// use rand_chacha::ChaCha8Rng;
+///
+/// // 1. A sample: a batch of predictions, here by how far off they are, and its metric.
+/// struct Guesses { off: Vec<f32>, close: f64 }
+///
+/// // 2. The metric's name, direction and range; samples bring its values along.
+/// struct Close;
+/// impl Metric<[f32], [f32]> for Close {
+///     fn name(&self) -> &str { "close" }
+///     fn direction(&self) -> Direction { Direction::HigherIsBetter }
+///     fn range(&self) -> (f64, f64) { (0.0, 1.0) }
+///     fn value(&self, guessed: &[f32], right: &[f32]) -> Result<f64> {
+///         let close = guessed.iter().zip(right).filter(|(g, r)| (**g - **r).abs() < 0.1);
+///         Ok(close.count() as f64 / guessed.len() as f64)
+///     }
+/// }
+///
+/// // 3. What the network sees of samples, and along which directions its slope is bounded.
+/// struct OfNumbers;
+/// impl Modality for OfNumbers {
+///     type Network = Network;
+///     type Input = ();
+///     type Sample = Guesses;
+///     const KEY: &'static str = "mine.numbers";
+///     fn batch(samples: &[Guesses], _: &(), _: WithRespectTo) -> Result<Batch> {
+///         let x: Vec<f32> = samples.iter().flat_map(|s| s.off.iter().map(|off| (100.0 * off * off).ln_1p())).collect();
+///         let rows = x.len();
+///         let ones = || matrix(vec![1.0; rows], rows, 1);
+///         let metric = samples.iter().map(|s| s.close).collect();
+///         Ok(Batch { x: matrix(x, rows, 1)?, directions: vec![ones()?], weight: ones()?, set: false, metric })
+///     }
+///     fn network(parameters: &Parameters, _: &()) -> Result<Network> {
+///         Network::from_parameters(parameters)
+///     }
+/// }
+///
+/// // 4. The same of a model's predictions, differentiable: now it is a loss like any other.
+/// struct Right(Vec<f32>);
+/// impl Loss<Right> for LearnedLoss<OfNumbers> {
+///     fn name(&self) -> String { "reloss".to_string() }
+///     fn loss(&self, guessed: Matrix<Tape>, right: &Right) -> Result<Scalar<Tape>> {
+///         let off = guessed.try_sub(matrix(right.0.clone(), right.0.len(), 1)?)?;
+///         let x = off.try_square()?.try_mul(100.0)?.try_add(1.0)?.try_ln()?;
+///         Ok(self.network().rows(x)?.try_mean()?)
+///     }
+/// }
+///
+/// // 5. A sampler that covers the metric's range, and learning.
+/// let draw = |count: usize, seed: u64| {
+///     let mut rng = ChaCha8Rng::seed_from_u64(seed);
+///     let mut sample = || {
+///         let spread = rng.gen_range(0.05..1.0);
+///         let off: Vec<f32> = (0..32).map(|_| rng.gen_range(-spread..spread)).collect();
+///         let close = Close.value(&off, &[0.0; 32])?;
+///         Ok(Guesses { off, close })
+///     };
+///     (0..count).map(|_| sample()).collect()
+/// };
+/// let options = Learn { steps: 30, hidden: 16, output_bias: 2.0, ..Learn::default() };
+/// let network = Network::new(1, options.hidden, 0)?.with_output_bias(options.output_bias)?;
+/// let learned = learn_modality::<OfNumbers, _, _>(network, (), &Close, draw, &options)?;
+/// assert!(learned.held_out > 0.9);
+///
+/// // Worse guesses cost more, and the gradient leads to the right number.
+/// let guessed = matrix(vec![0.5], 1, 1)?;
+/// let loss = learned.loss.loss(guessed.leaky_trace(), &Right(vec![0.2]))?;
+/// assert!(loss.backward().get(&guessed).as_vec()[0] > 0.0);
+/// # Ok::<(), reloss::Error>(())
+/// ```
 pub trait Modality {
     /// The network that judges samples.
     type Network: LossNetwork;

@@ -193,8 +193,14 @@ impl Network {
         }
     }
 
-    /// The loss of each row, differentiable with respect to its input (the layers are frozen), (rows, 1).
-    pub(super) fn rows<T: Tape<f32, Dev>>(&self, x: Matrix<T>) -> Result<Matrix<T>> {
+    /// The loss of each row, differentiable with respect to its input (the layers are frozen).
+    ///
+    /// # Shapes
+    /// `x` (rows, inputs) → (rows, 1).
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for another number of inputs.
+    pub fn rows<T: Tape<f32, Dev>>(&self, x: Matrix<T>) -> Result<Matrix<T>> {
         self.loss(mlp_frozen(&self.parameters, x)?)
     }
 
