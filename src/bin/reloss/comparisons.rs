@@ -1,12 +1,10 @@
 //! `reloss toy` and `reloss baselines`: losses compared with cross-entropy.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use reloss::data::{Dataset, Known};
-use reloss::display::Table;
-use reloss::experiment::{Baselines, Ground, Results, Toy};
-use reloss::files::write_atomic;
+use reloss::experiment::{Baselines, Ground, Toy};
 use reloss::metric::{ClassMetric, Metric};
 use reloss::{Error, Result};
 
@@ -130,26 +128,16 @@ impl Arguments {
 
 pub(crate) fn toys(arguments: &Toys) -> Result<()> {
     let (cases, seeds) = (arguments.cases()?, arguments.runs.seeds(TOY_SEEDS)?);
-    compare("toy", &arguments.runs, |done, path| {
-        Toy::comparison(seeds).run("toy", &cases, done, Some(path), &arguments.command())
+    let path = arguments.runs.folder("toy")?.join("toy.csv");
+    arguments.runs.compare(&path, "cross_entropy", |done| {
+        Toy::comparison(seeds).run("toy", &cases, done, Some(&path), &arguments.command())
     })
 }
 
 pub(crate) fn baselines(arguments: &Arguments) -> Result<()> {
     let (baselines, seeds) = (arguments.baselines()?, arguments.runs.seeds(BASELINE_SEEDS)?);
-    compare("baselines", &arguments.runs, |done, path| {
-        baselines.run(&Ground::comparison(seeds), done, Some(path), &arguments.command())
+    let path = arguments.runs.folder("baselines")?.join("baselines.csv");
+    arguments.runs.compare(&path, "cross_entropy", |done| {
+        baselines.run(&Ground::comparison(seeds), done, Some(&path), &arguments.command())
     })
-}
-
-/// Runs a comparison with cross-entropy, from what is done already where it resumes, and shows its table.
-fn compare(name: &str, runs: &Runs, run: impl FnOnce(Results, &Path) -> Result<Results>) -> Result<()> {
-    let out = runs.folder(name)?;
-    let path = out.join(format!("{name}.csv"));
-    let results = run(runs.done(&path)?, &path)?;
-    let table = Table::new(results.summary("cross_entropy")?, "test metric over seeds; paired differences");
-    write_atomic(&out.join(format!("{name}.html")), table.html()?.as_bytes())?;
-    println!("{}", table.text()?);
-    println!("the results are in {}", path.display());
-    Ok(())
 }

@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use reloss::display::Table;
 use reloss::experiment::PoseCase;
-use reloss::files::write_atomic;
 use reloss::metric::PckMetric;
 use reloss::model::HeatmapNet;
 use reloss::task::Train;
@@ -121,12 +119,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.transfer {
         cases = PoseCase::transfers(cases, &Train { seed: arguments.runs.seed, ..comparison.train.clone() })?;
     }
-    let done = arguments.runs.done(&path)?;
-    let results = comparison.run("pose", &cases, done, Some(&path), &arguments.command())?;
-    let title = "test metric, mean ± sd over seeds; paired differences (positive: better)";
-    let table = Table::new(results.summary("mean_squared_error")?, title).rows(200);
-    write_atomic(&path.with_extension("html"), table.html()?.as_bytes())?;
-    println!("{}", table.text()?);
-    println!("the results are in {}", path.display());
-    Ok(())
+    arguments.runs.compare(&path, "mean_squared_error", |done| {
+        comparison.run("pose", &cases, done, Some(&path), &arguments.command())
+    })
 }

@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use reloss::data::{ReadingSet, Unfit};
-use reloss::display::Table;
 use reloss::experiment::{ReadingCase, ReadingGround};
-use reloss::files::write_atomic;
 use reloss::metric::AnswerScript;
 use reloss::{Error, Result};
 
@@ -112,12 +110,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     let cases = ReadingCase::with_losses(cases)?;
     let comparison = cases[0].comparison(seeds);
-    let done = arguments.runs.done(&path)?;
-    let results = comparison.run("read", &cases, done, Some(&path), &arguments.command())?;
-    let title = "test metric, mean ± sd over seeds; paired differences (positive: better)";
-    let table = Table::new(results.summary("cross_entropy")?, title).rows(200);
-    write_atomic(&path.with_extension("html"), table.html()?.as_bytes())?;
-    println!("{}", table.text()?);
-    println!("the results are in {}", path.display());
-    Ok(())
+    arguments.runs.compare(&path, "cross_entropy", |done| {
+        comparison.run("read", &cases, done, Some(&path), &arguments.command())
+    })
 }

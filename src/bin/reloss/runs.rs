@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use reloss::display::Table;
 use reloss::experiment::Results;
-use reloss::files::create_folder;
+use reloss::files::{create_folder, write_atomic};
 use reloss::{Error, Result};
 
 /// Which runs, and where they are kept.
@@ -51,6 +52,22 @@ impl Runs {
         } else {
             Ok(Results::default())
         }
+    }
+
+    /// Runs a comparison from what is done already where it resumes, and shows its table of differences to a loss.
+    pub(crate) fn compare(
+        &self,
+        path: &Path,
+        baseline: &str,
+        run: impl FnOnce(Results) -> Result<Results>,
+    ) -> Result<()> {
+        let results = run(self.done(path)?)?;
+        let title = "test metric, mean ± sd over seeds; paired differences (positive: better)";
+        let table = Table::new(results.summary(baseline)?, title).rows(200);
+        write_atomic(&path.with_extension("html"), table.html()?.as_bytes())?;
+        println!("{}", table.text()?);
+        println!("the results are in {}", path.display());
+        Ok(())
     }
 
     /// The options that fix the seeds, as in the command that makes the results.

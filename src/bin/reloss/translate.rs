@@ -4,9 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use reloss::data::Vocabulary;
-use reloss::display::Table;
 use reloss::experiment::{Case, TranslationCase, TranslationGround};
-use reloss::files::write_atomic;
 use reloss::model::Transformer;
 use reloss::Result;
 
@@ -75,12 +73,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     let cases = TranslationCase::with_losses(cases)?;
     let comparison = cases[0].comparison(seeds);
-    let done = arguments.runs.done(&path)?;
-    let results = comparison.run("translate", &cases, done, Some(&path), &arguments.command())?;
-    let title = "test metric, mean ± sd over seeds; paired differences (positive: better)";
-    let table = Table::new(results.summary("cross_entropy")?, title).rows(200);
-    write_atomic(&path.with_extension("html"), table.html()?.as_bytes())?;
-    println!("{}", table.text()?);
-    println!("the results are in {}", path.display());
-    Ok(())
+    arguments.runs.compare(&path, "cross_entropy", |done| {
+        comparison.run("translate", &cases, done, Some(&path), &arguments.command())
+    })
 }
