@@ -102,6 +102,16 @@ mod direction {
     }
 }
 
+/// For each of the cases that losses (their bytes) were learned on, its own as `reloss` and then the others' by their names.
+fn own_and_others(learned: Vec<(String, Vec<u8>)>) -> Vec<Vec<(String, Vec<u8>)>> {
+    let of = |own: usize| {
+        let others = learned.iter().enumerate().filter(|(i, _)| *i != own);
+        let others = others.map(|(_, (name, loss))| (format!("reloss_{name}"), loss.clone()));
+        std::iter::once(("reloss".to_string(), learned[own].1.clone())).chain(others).collect()
+    };
+    (0..learned.len()).map(of).collect()
+}
+
 /// The runs of a comparison.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Results {

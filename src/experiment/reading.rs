@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Candidate, Case, Comparison};
+use super::{own_and_others, Candidate, Case, Comparison};
 use crate::data::{folded_token, ReadingSet, TextSplit, Unfit, Vocabulary, WindowOptions};
 use crate::error::Result;
 use crate::loss::{ExpectedOverlap, SpanCrossEntropy};
@@ -120,15 +120,10 @@ impl ReadingCase {
     /// As [`ReadingCase::learn`].
     pub fn with_losses(cases: Vec<Self>) -> Result<Vec<Self>> {
         let learned = |case: &Self| case.learn(&case.sampler(0)?, 0)?.loss.to_safetensors();
-        let losses: Vec<Vec<u8>> = cases.iter().map(learned).collect::<Result<_>>()?;
-        let names: Vec<String> = cases.iter().map(|case| format!("reloss_{}", case.name)).collect();
-        let of = |i: usize| {
-            let others = (0..losses.len()).filter(move |&other| other != i);
-            let others = others.map(|other| (names[other].clone(), losses[other].clone()));
-            [("reloss".to_string(), losses[i].clone())].into_iter().chain(others).collect()
-        };
-        let with = |(i, case)| Self { losses: of(i), ..case };
-        Ok(cases.into_iter().enumerate().map(with).collect())
+        let named = |case: &Self| Ok((case.name.clone(), learned(case)?));
+        let losses = own_and_others(cases.iter().map(named).collect::<Result<_>>()?);
+        let with = |(case, losses)| Self { losses, ..case };
+        Ok(cases.into_iter().zip(losses).map(with).collect())
     }
 
     /// The same case with runs of so many epochs.

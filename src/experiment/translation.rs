@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Candidate, Case, Comparison};
+use super::{own_and_others, Candidate, Case, Comparison};
 use crate::data::{ParallelText, TextSplit, TsvColumns, Unfit, Units, Vocabulary};
 use crate::error::{Error, Result};
 use crate::loss::{BagOfNgrams, Loss, Sum, TokenCrossEntropy};
@@ -128,15 +128,10 @@ impl TranslationCase {
     /// As [`TranslationCase::learn`].
     pub fn with_losses(cases: Vec<Self>) -> Result<Vec<Self>> {
         let learned = |case: &Self| case.learn(&case.sampler(0)?, 0)?.loss.to_safetensors();
-        let losses: Vec<Vec<u8>> = cases.iter().map(learned).collect::<Result<_>>()?;
-        let names: Vec<String> = cases.iter().map(|case| case.task.direction().replace('-', "_")).collect();
-        let of = |i: usize| {
-            let others = (0..losses.len()).filter(move |&other| other != i);
-            let others = others.map(|other| (format!("reloss_{}", names[other]), losses[other].clone()));
-            [("reloss".to_string(), losses[i].clone())].into_iter().chain(others).collect()
-        };
-        let with = |(i, case)| Self { losses: of(i), ..case };
-        Ok(cases.into_iter().enumerate().map(with).collect())
+        let named = |case: &Self| Ok((case.task.direction().replace('-', "_"), learned(case)?));
+        let losses = own_and_others(cases.iter().map(named).collect::<Result<_>>()?);
+        let with = |(case, losses)| Self { losses, ..case };
+        Ok(cases.into_iter().zip(losses).map(with).collect())
     }
 
     /// The BLEU of what a teacher makes of the test part.
