@@ -173,6 +173,14 @@ impl Dataset {
     }
 }
 
+/// So many of the rows, in random order: all of them if there are no more.
+pub(super) fn random_rows(rows: usize, count: usize, seed: u64) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..rows).collect();
+    order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    order.truncate(count);
+    order
+}
+
 /// So many rows in random order, `size` a batch, the last one shorter.
 ///
 /// # Errors

@@ -35,7 +35,7 @@ fn tiny(vocabulary: usize) -> TransformerConfig {
     TransformerConfig { width, heads: 4, feed_forward, positions, ..TransformerConfig::small(vocabulary) }
 }
 
-/// Half of the default width: thousands of short sentences of real text, in a minute a run on one core.
+/// Half of the default width: thousands of short sentences of real text, in a minute or two a run on one core.
 fn half(vocabulary: usize) -> TransformerConfig {
     TransformerConfig { width: 64, feed_forward: 256, ..TransformerConfig::small(vocabulary) }
 }

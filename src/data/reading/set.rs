@@ -6,13 +6,9 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use rand::seq::SliceRandom;
-use rand_chacha::rand_core::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-
 use super::squad::placed;
 use super::{Answer, Question, ReadingReport};
-use crate::data::split::grouped_parts;
+use crate::data::split::{grouped_parts, random_rows};
 use crate::data::{stem, TextSplit, Unfit};
 use crate::error::{Error, Result};
 
@@ -223,10 +219,7 @@ impl ReadingSet {
     /// # Errors
     /// [`Error::Shape`] for a count of zero.
     pub fn subset(&self, count: usize, seed: u64) -> Result<Self> {
-        let mut order: Vec<usize> = (0..self.len()).collect();
-        order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-        order.truncate(count);
-        self.take(&order)
+        self.take(&random_rows(self.len(), count, seed))
     }
 
     /// Training, validation and test part; no passage stands in two of them.

@@ -4,12 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use rand::seq::SliceRandom;
-use rand_chacha::rand_core::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-
 use super::normalised;
-use crate::data::split::grouped_parts;
+use crate::data::split::{grouped_parts, random_rows};
 use crate::error::{Error, Result};
 
 /// What is done with a pair that cannot be used: a side without text, or longer than a model's positions.
@@ -208,10 +204,7 @@ impl ParallelText {
     /// # Errors
     /// [`Error::Shape`] for a count of zero.
     pub fn subset(&self, count: usize, seed: u64) -> Result<Self> {
-        let mut order: Vec<usize> = (0..self.len()).collect();
-        order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-        order.truncate(count);
-        self.take(&order)
+        self.take(&random_rows(self.len(), count, seed))
     }
 
     /// Training, validation and test part; no sentence of either language stands in two of them.
