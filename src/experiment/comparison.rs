@@ -114,7 +114,7 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Runs what `done` lacks, as many seeds at a time as there are threads, and writes `path` after
+    /// Runs the losses that `done` lacks, as many seeds at a time as there are threads, and writes `path` after
     /// each round, so that nothing is lost.
     ///
     /// # Errors
@@ -130,16 +130,15 @@ impl Comparison {
         let mut results = done;
         let mut progress = Progress::new(what, cases.len() * self.seeds.len());
         for (i, case) in cases.iter().enumerate() {
-            let (setting, metric) = (case.setting(), case.metric());
-            let missing = |seed: &&u64| !results.contains(&setting, metric.name(), **seed);
-            let seeds: Vec<u64> = self.seeds.iter().filter(missing).copied().collect();
+            let seeds = self.incomplete(case, &results)?;
             if seeds.is_empty() {
                 continue;
             }
+            let (setting, metric) = (case.setting(), case.metric());
             let rates = self.tune(case)?;
             let mut done = self.seeds.len() - seeds.len();
             for together in seeds.chunks(rayon::current_num_threads()) {
-                let runs = together.par_iter().map(|&seed| self.compare(case, seed, &rates));
+                let runs = together.par_iter().map(|&seed| self.compare(case, seed, &rates, &results));
                 results.runs.extend(runs.collect::<Result<Vec<_>>>()?.into_iter().flatten());
                 if let Some(path) = path {
                     results.save(path, command)?;
@@ -150,6 +149,24 @@ impl Comparison {
         }
         progress.finish();
         Ok(results)
+    }
+
+    /// The seeds for which a loss of the case is not among what is done.
+    fn incomplete(&self, case: &impl Case, done: &Results) -> Result<Vec<u64>> {
+        let (setting, metric) = (case.setting(), case.metric());
+        let begun = done.runs.iter().any(|run| run.setting == setting && run.metric == metric.name());
+        let names = match self.seeds.first() {
+            // The losses are made, and some learned, only where the answer depends on it.
+            Some(&seed) if begun => {
+                let train = Train { seed, ..case.train(&self.train) };
+                let candidates = case.candidates(&case.task(seed)?, &train)?;
+                candidates.into_iter().map(|candidate| candidate.name).collect()
+            }
+            _ => Vec::new(),
+        };
+        let lacks =
+            |seed: &u64| names.iter().any(|loss| !done.contains(&setting, metric.name(), loss, *seed));
+        Ok(self.seeds.iter().copied().filter(|seed| !begun || lacks(seed)).collect())
     }
 
     /// The best learning rate of each candidate by the validation parts of the tuning seeds; of one rate there is no choice.
@@ -211,7 +228,7 @@ impl Comparison {
         Trained<C>: Send,
     {
         let mut of_losses: Vec<(String, Vec<Trained<C>>)> = Vec::new();
-        for of_seed in per_seed(&self.seeds, |seed| self.of_seed(case, seed, rates))? {
+        for of_seed in per_seed(&self.seeds, |seed| self.of_seed(case, seed, rates, |_| true))? {
             for (i, (name, outcome)) in of_seed.into_iter().enumerate() {
                 match of_losses.get_mut(i) {
                     Some(of_loss) => of_loss.1.push(outcome),
@@ -222,7 +239,14 @@ impl Comparison {
         Ok(of_losses)
     }
 
-    fn of_seed<C: Case>(&self, case: &C, seed: u64, rates: &[f64]) -> Result<Vec<(String, Trained<C>)>> {
+    /// The wanted candidates of one seed, each at its rate.
+    fn of_seed<C: Case>(
+        &self,
+        case: &C,
+        seed: u64,
+        rates: &[f64],
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<(String, Trained<C>)>> {
         let (metric, task) = (case.metric(), case.task(seed)?);
         let train = Train { seed, ..case.train(&self.train) };
         let candidates = case.candidates(&task, &train)?;
@@ -238,15 +262,17 @@ impl Comparison {
             let outcome = (candidate.train)(&task, metric.as_ref(), &options)?;
             Ok((candidate.name.clone(), outcome))
         };
-        candidates.iter().zip(rates).map(one).collect()
+        candidates.iter().zip(rates).filter(|(candidate, _)| wanted(&candidate.name)).map(one).collect()
     }
 
-    /// One run of every candidate on the task of one seed: an entry for the case's metric and each of those beside it.
-    fn compare<C: Case>(&self, case: &C, seed: u64, rates: &[f64]) -> Result<Vec<Run>> {
+    /// A run of every candidate that is not done on the task of one seed: an entry for the case's metric and each of those
+    /// beside it.
+    fn compare<C: Case>(&self, case: &C, seed: u64, rates: &[f64], done: &Results) -> Result<Vec<Run>> {
         let (data, setting) = (case.data(), case.setting());
         let metrics: Vec<Arc<MetricOf<C::Task>>> = [case.metric()].into_iter().chain(case.beside()).collect();
         let mut runs = Vec::new();
-        for (loss, outcome) in self.of_seed(case, seed, rates)? {
+        let missing = |loss: &str| !done.contains(&setting, metrics[0].name(), loss, seed);
+        for (loss, outcome) in self.of_seed(case, seed, rates, missing)? {
             for metric in &metrics {
                 runs.push(Run::judged((&data, &setting), &loss, metric.as_ref(), seed, &outcome)?);
             }

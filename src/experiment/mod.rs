@@ -237,9 +237,10 @@ impl Results {
         Ok(Self { runs: runs.collect::<Result<_>>()? })
     }
 
-    /// Whether this setting has runs with this seed, judged by this metric.
-    pub fn contains(&self, setting: &str, metric: &str, seed: u64) -> bool {
-        self.runs.iter().any(|r| r.setting == setting && r.metric == metric && r.seed == seed)
+    /// Whether a loss was run with this seed in this setting, judged by this metric.
+    pub fn contains(&self, setting: &str, metric: &str, loss: &str, seed: u64) -> bool {
+        let same = |r: &Run| r.setting == setting && r.metric == metric && r.loss == loss && r.seed == seed;
+        self.runs.iter().any(same)
     }
 
     /// The values of one loss in one setting under one metric, with their seeds.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{own_and_others, Candidate, Case, Comparison};
 use crate::data::{folded_token, ReadingSet, TextSplit, Unfit, Vocabulary, WindowOptions};
 use crate::error::Result;
-use crate::loss::{ExpectedOverlap, SpanCrossEntropy};
+use crate::loss::{ExpectedOverlap, SpanCrossEntropy, SpanLikelihood};
 use crate::metric::{AnswerMetric, AnswerScript};
 use crate::model::{ReaderConfig, WordVectors};
 use crate::sampler::{ReadingSampler, ReadingSource};
@@ -86,8 +86,8 @@ impl ReadingGround {
 pub struct ReadingCase {
     /// The task.
     pub task: Reading,
-    /// Losses compared with cross-entropy and the expected overlap, by name: [`ReadingSurrogate::to_safetensors`]. All take over
-    /// from cross-entropy; the first is also used alone.
+    /// Losses compared with cross-entropy, the likelihood of spans and the expected overlap, by name:
+    /// [`ReadingSurrogate::to_safetensors`]. All take over from cross-entropy; the first also from the likelihood, and alone.
     pub losses: Vec<(String, Vec<u8>)>,
     name: String,
     script: AnswerScript,
@@ -197,17 +197,24 @@ impl Case for ReadingCase {
     }
 
     fn candidates(&self, _: &Reading, _: &Train) -> Result<Vec<Candidate<Reading>>> {
-        let overlap = ExpectedOverlap::default();
+        let (overlap, likelihood) = (ExpectedOverlap::default(), SpanLikelihood::default());
+        let half = |train: &Train| Train { warm_up: 0.5, ..train.clone() };
         let mut candidates = vec![
             Candidate::fixed(SpanCrossEntropy),
             Candidate::fixed(overlap),
             Candidate::taking_over("expected_overlap_after_cross_entropy", overlap),
+            Candidate::fixed(likelihood),
+            Candidate::taking_over("span_likelihood_after_cross_entropy", likelihood),
         ];
         for (i, (name, bytes)) in self.losses.iter().enumerate() {
             let loss = ReadingSurrogate::from_safetensors(bytes, Path::new(name))?;
             candidates.push(Candidate::taking_over(&format!("{name}_after_cross_entropy"), loss.clone()));
             if i == 0 {
-                candidates.push(Candidate::named(name, loss));
+                candidates.push(Candidate::named(name, loss.clone()));
+                let after = move |task: &Reading, metric: &MetricOf<Reading>, train: &Train| {
+                    task.train_after(&likelihood, &loss, metric, &half(train))
+                };
+                candidates.push(Candidate::procedure(&format!("{name}_after_span_likelihood"), after));
             }
         }
         Ok(candidates)

@@ -10,7 +10,8 @@ mod tokens;
 pub use focal::Focal;
 pub use heatmaps::{heatmap_value, HeatmapMse, HeatmapTargets};
 pub use sorting::{permutation_cross_entropy, PermutationLoss, PlaceLoss};
-pub use spans::{span_loss, ExpectedOverlap, SpanCrossEntropy};
+pub use spans::{span_loss, ExpectedOverlap, SpanCrossEntropy, SpanLikelihood};
+pub(crate) use sum::weighted;
 pub use sum::Sum;
 pub use tokens::{token_loss, BagOfNgrams, TokenCrossEntropy};
 

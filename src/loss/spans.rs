@@ -4,7 +4,7 @@ use dfdx::prelude::*;
 
 use super::Loss;
 use crate::error::Result;
-use crate::ops::{matrix, scalar, span_cross_entropy, span_features, SpanFeature, Spans};
+use crate::ops::{matrix, scalar, softplus, span_cross_entropy, span_features, SpanFeature, Spans};
 use crate::{Matrix, Scalar, Tape};
 
 /// The value of a loss on logits of (tokens, 2), row-major, without gradients.
@@ -41,6 +41,48 @@ impl Loss<Spans> for SpanCrossEntropy {
 
     fn loss(&self, logits: Matrix<Tape>, targets: &Spans) -> Result<Scalar<Tape>> {
         Ok(span_cross_entropy(logits, targets)?.try_mean()?)
+    }
+}
+
+/// −ln p of the answer among all spans, p ∝ exp(start logit + end logit): cross-entropy that knows that an end follows its start.
+///
+/// Where [`SpanCrossEntropy`] normalises starts and ends each over all tokens, this one leaves out what is no span.
+///
+/// # Example
+/// ```
+/// use reloss::loss::{span_loss, SpanLikelihood};
+/// use reloss::ops::Spans;
+/// // Two tokens, three spans, all alike.
+/// let spans = Spans::new(vec![2], vec![(0, 1)])?;
+/// let even = span_loss(&SpanLikelihood::default(), vec![0.0; 4], &spans)?;
+/// assert!((even - 3f64.ln()).abs() < 1e-6);
+/// # Ok::<(), reloss::Error>(())
+/// ```
+///
+/// # Reference
+/// Fajcik, Jon, Smrz, "Rethinking the Objectives of Extractive Question Answering", MRQA 2021 (the joint objective); the bound on
+/// the length is ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SpanLikelihood {
+    /// Tokens of the longest span a model may give; 30, usual since Devlin et al. 2019 (BERT).
+    pub longest: usize,
+}
+
+impl Default for SpanLikelihood {
+    fn default() -> Self {
+        Self { longest: 30 }
+    }
+}
+
+impl Loss<Spans> for SpanLikelihood {
+    fn name(&self) -> String {
+        "span_likelihood".to_string()
+    }
+
+    fn loss(&self, logits: Matrix<Tape>, targets: &Spans) -> Result<Scalar<Tape>> {
+        let odds = span_features(logits, targets, &[SpanFeature::Exact], self.longest)?;
+        // −ln sigmoid(x) = softplus(−x)
+        Ok(softplus(odds.try_negate()?)?.try_mean()?)
     }
 }
 

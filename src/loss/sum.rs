@@ -54,17 +54,26 @@ impl<A: ?Sized> Loss<A> for Sum<A> {
     }
 
     fn loss(&self, prediction: Matrix<Tape>, target: &A) -> Result<Scalar<Tape>> {
-        // The first part records what came before; the tapes join as the parts are added.
-        let (prediction, mut tape) = prediction.split_tape();
-        let mut sum: Option<Scalar<Tape>> = None;
-        for (weight, loss) in &self.parts {
-            let before = std::mem::take(&mut tape);
-            let part = loss.loss(prediction.clone().put_tape(before), target)?.try_mul(*weight)?;
-            sum = Some(match sum {
-                Some(sum) => sum.try_add(part)?,
-                None => part,
-            });
-        }
-        sum.ok_or_else(|| Error::parameter("parts", "a sum needs one loss or more"))
+        weighted(self.parts.iter().map(|(weight, loss)| (*weight, loss.as_ref())), prediction, target)
     }
+}
+
+/// The weighted sum of some losses of the same predictions.
+pub(crate) fn weighted<'a, A: ?Sized + 'a>(
+    parts: impl IntoIterator<Item = (f32, &'a dyn Loss<A>)>,
+    prediction: Matrix<Tape>,
+    target: &A,
+) -> Result<Scalar<Tape>> {
+    // The first part records what came before; the tapes join as the parts are added.
+    let (prediction, mut tape) = prediction.split_tape();
+    let mut sum: Option<Scalar<Tape>> = None;
+    for (weight, loss) in parts {
+        let before = std::mem::take(&mut tape);
+        let part = loss.loss(prediction.clone().put_tape(before), target)?.try_mul(weight)?;
+        sum = Some(match sum {
+            Some(sum) => sum.try_add(part)?,
+            None => part,
+        });
+    }
+    sum.ok_or_else(|| Error::parameter("parts", "a sum needs one loss or more"))
 }

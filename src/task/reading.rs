@@ -144,7 +144,7 @@ impl Reading {
         let mut windows = part.answerable();
         windows.truncate(STORED);
         let mut store = ReadingStore::new(windows.iter().map(|&window| passage(part, window)).collect())?;
-        self.run(&SpanCrossEntropy, metric, options, |_, model| {
+        self.run((&SpanCrossEntropy, &SpanCrossEntropy), metric, options, |_, model| {
             let mut given = Vec::with_capacity(windows.len());
             for windows in windows.chunks(TOGETHER) {
                 let batch = Batch::new(part, windows)?;
@@ -157,9 +157,26 @@ impl Reading {
         Ok(store)
     }
 
+    /// As [`Task::train`], with another loss than cross-entropy for the steps of the warm-up.
+    ///
+    /// # Errors
+    /// As [`Task::train`].
+    pub fn train_after(
+        &self,
+        before: &dyn Loss<Spans>,
+        loss: &dyn Loss<Spans>,
+        metric: &MetricOf<Self>,
+        options: &Train,
+    ) -> Result<OutcomeOf<Self>> {
+        let Trained { model, validation, history } =
+            self.run((before, loss), metric, options, |_, _| Ok(()))?;
+        let predictions = self.answer(&model, &self.parts[2])?;
+        Ok(Outcome { model, history, validation, predictions, targets: self.answers() })
+    }
+
     fn run(
         &self,
-        loss: &dyn Loss<Spans>,
+        (before, loss): (&dyn Loss<Spans>, &dyn Loss<Spans>),
         metric: &MetricOf<Self>,
         options: &Train,
         after_epoch: impl FnMut(usize, &Reader) -> Result<()>,
@@ -169,7 +186,7 @@ impl Reading {
             model = model.with_vectors(vectors)?;
         }
         let lessons = ReadingLessons { task: self, metric, options, right: right_answers(&self.parts[1]) };
-        let run = Run { lessons: &lessons, loss, original: &SpanCrossEntropy, options };
+        let run = Run { lessons: &lessons, loss, original: before, options };
         run.train(model, after_epoch)
     }
 }
@@ -187,9 +204,7 @@ impl Task for Reading {
         metric: &MetricOf<Self>,
         options: &Train,
     ) -> Result<OutcomeOf<Self>> {
-        let Trained { model, validation, history } = self.run(loss, metric, options, |_, _| Ok(()))?;
-        let predictions = self.answer(&model, &self.parts[2])?;
-        Ok(Outcome { model, history, validation, predictions, targets: self.answers() })
+        self.train_after(&SpanCrossEntropy, loss, metric, options)
     }
 }
 

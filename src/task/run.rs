@@ -6,7 +6,7 @@ use dfdx::prelude::*;
 
 use super::{Epoch, Train};
 use crate::error::{Error, Result};
-use crate::loss::Loss;
+use crate::loss::{weighted, Loss};
 use crate::metric::Direction;
 use crate::model::{Model, Parametric};
 use crate::ops::{scalar, Adam};
@@ -98,6 +98,11 @@ impl<S, A: ?Sized> Run<'_, S, A> {
         Ok(Trained { model, validation: history[epoch].validation, history })
     }
 
+    /// The loss where that which is learned with has this share of it.
+    fn loss_at(&self, share: f32) -> Handover<'_, A> {
+        Handover { from: self.original, to: self.loss, share }
+    }
+
     /// One pass over the training part; epochs count from 0.
     fn epoch<M: Parametric>(&self, model: &mut M, adam: &mut Adam, epoch: usize) -> Result<Epoch>
     where
@@ -106,12 +111,11 @@ impl<S, A: ?Sized> Run<'_, S, A> {
         let Self { lessons, options, .. } = *self;
         let batches = lessons.batches(epoch)?;
         let (first, total) = (epoch * batches.len(), options.epochs * batches.len());
-        let warm = (options.warm_up * total as f64).round() as usize;
         let mut sum = 0.0;
         for (step, rows) in (first..).zip(&batches) {
-            let loss = if step < warm { self.original } else { self.loss };
             adam.set_learning_rate(options.rate(step, total));
-            let (before, value) = lessons.loss(model, loss, rows, step)?;
+            let (before, value) =
+                lessons.loss(model, &self.loss_at(options.share(step, total)), rows, step)?;
             adam.update(model.parameters_mut(), &mut value.try_backward()?)?;
             sum += before;
         }
@@ -120,7 +124,40 @@ impl<S, A: ?Sized> Run<'_, S, A> {
     }
 }
 
+/// Two losses, one of which takes over from the other.
+struct Handover<'a, A: ?Sized> {
+    from: &'a dyn Loss<A>,
+    to: &'a dyn Loss<A>,
+    /// How much of the second, from 0 to 1.
+    share: f32,
+}
+
+impl<A: ?Sized> Loss<A> for Handover<'_, A> {
+    fn name(&self) -> String {
+        self.to.name()
+    }
+
+    fn loss(&self, prediction: Matrix<Tape>, target: &A) -> Result<Scalar<Tape>> {
+        match self.share {
+            share if share <= 0.0 => self.from.loss(prediction, target),
+            share if share >= 1.0 => self.to.loss(prediction, target),
+            share => weighted([(1.0 - share, self.from), (share, self.to)], prediction, target),
+        }
+    }
+}
+
 impl Train {
+    /// The weight of the loss at a step of `total`, from 0 to 1; the original one has the rest.
+    fn share(&self, step: usize, total: usize) -> f32 {
+        let warm = (self.warm_up * total as f64).round() as usize;
+        let handover = self.handover * total as f64;
+        match step.checked_sub(warm) {
+            None => 0.0,
+            Some(since) if handover > 0.0 => (since as f64 / handover).min(1.0) as f32,
+            Some(_) => 1.0,
+        }
+    }
+
     /// The learning rate of a step, from 0, of `total`: rising over the first share `ramp`, falling all the while.
     fn rate(&self, step: usize, total: usize) -> f64 {
         let done = step as f64 / total as f64;

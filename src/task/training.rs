@@ -31,6 +31,10 @@ pub struct Train {
     ///
     /// 0 trains with the loss alone. A learned loss is nearly flat where a fresh model starts.
     pub warm_up: f64,
+    /// The share of steps, after those of `warm_up`, in which the loss takes over little by little: its weight rises linearly
+    /// from 0 to 1 while that of cross-entropy falls; 0 changes at once.
+    #[serde(default)]
+    pub handover: f64,
     /// Epochs without a better validation metric after which training stops with the best model; 0 never stops and keeps the
     /// last.
     #[serde(default)]
@@ -50,6 +54,7 @@ impl Default for Train {
             learning_rate: 3e-3,
             ramp: 0.0,
             warm_up: 0.0,
+            handover: 0.0,
             patience: 0,
             seed: 0,
             checkpoint: None,
@@ -127,10 +132,17 @@ impl Train {
             return Err(Error::parameter("train", "epochs and batch must be positive"));
         }
         check_positive("learning_rate", self.learning_rate)?;
-        for (name, share) in [("warm_up", self.warm_up), ("ramp", self.ramp)] {
+        for (name, share) in [("warm_up", self.warm_up), ("handover", self.handover), ("ramp", self.ramp)] {
             if !(0.0..=1.0).contains(&share) {
                 return Err(Error::parameter(name, format!("{share} is not a share from 0 to 1")));
             }
+        }
+        if self.warm_up + self.handover > 1.0 {
+            let reason = format!(
+                "{} more than the share of steps after the warm-up of {}",
+                self.handover, self.warm_up
+            );
+            return Err(Error::parameter("handover", reason));
         }
         Ok(())
     }

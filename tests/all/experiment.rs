@@ -2,7 +2,7 @@
 
 use reloss::data::Dataset;
 use reloss::experiment::{Classify, Comparison, Paired, Results, Run, Setting};
-use reloss::loss::{CrossEntropy, Loss};
+use reloss::loss::{CrossEntropy, Loss, Sum};
 use reloss::metric::{Direction, TopK};
 use reloss::surrogate::Learn;
 use reloss::task::{Classification, Train};
@@ -118,6 +118,26 @@ fn divergence_and_bad_options_are_typed() {
     assert!(matches!(train(Train { batch: 0, ..short() }), Err(Error::Parameter { .. })));
     assert!(matches!(train(Train { learning_rate: f64::NAN, ..short() }), Err(Error::Parameter { .. })));
     assert!(matches!(train(Train { warm_up: 1.5, ..short() }), Err(Error::Parameter { .. })));
+    let late = Train { warm_up: 0.6, handover: 0.5, ..short() };
+    assert!(matches!(train(late), Err(Error::Parameter { name: "handover", .. })));
+}
+
+#[test]
+fn a_loss_takes_over_little_by_little() {
+    let task = task();
+    // A step an epoch, a model that does not move, and a loss of twice the original one's value.
+    let options = Train {
+        epochs: 4,
+        batch: task.splits.train.rows(),
+        learning_rate: 1e-12,
+        warm_up: 0.25,
+        handover: 0.5,
+        ..short()
+    };
+    let twice = Sum::new("twice", vec![(2.0, Box::new(CrossEntropy::default()) as Box<dyn Loss>)]).unwrap();
+    let outcome = task.train(&twice, &TopK::ACCURACY, &options).unwrap();
+    let losses: Vec<f64> = outcome.history.iter().map(|e| e.loss / outcome.history[0].loss).collect();
+    assert_close(&losses, &[1.0, 1.0, 1.5, 2.0], 1e-5);
 }
 
 #[test]
@@ -140,6 +160,13 @@ fn a_comparison_resumes_with_what_is_missing() {
     assert_eq!(Results::load(&path).unwrap(), whole);
     let half = Results { runs: whole.runs[..4].to_vec() };
     assert_eq!(quick.run(&data, half, None, "test").unwrap(), whole);
+    // Of a seed only the losses it lacks are run.
+    let changed =
+        |(i, run): (usize, &Run)| Run { value: if i == 5 { 0.5 } else { run.value }, ..run.clone() };
+    let mut some: Vec<Run> = whole.runs.iter().enumerate().map(changed).collect();
+    let lost = some.remove(6);
+    let again = quick.run(&data, Results { runs: some.clone() }, None, "test").unwrap();
+    assert_eq!((&again.runs[..7], &again.runs[7..]), (&some[..], &[lost][..]));
     let mut no_rate = quick.clone();
     no_rate.comparison.grid.clear();
     assert!(matches!(no_rate.run(&data, Results::default(), None, "test"), Err(Error::Parameter { .. })));

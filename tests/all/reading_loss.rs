@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dfdx::prelude::*;
-use reloss::loss::{span_loss, ExpectedOverlap, Loss, SpanCrossEntropy};
+use reloss::loss::{span_loss, ExpectedOverlap, Loss, SpanCrossEntropy, SpanLikelihood};
 use reloss::metric::{token_f1, Direction, Metric};
 use reloss::ops::{
     host, matrix, span_cross_entropy, span_features, span_features_composed, SpanFeature, Spans,
@@ -116,6 +116,7 @@ fn check_gradient(loss: &dyn Loss<Spans>, logits: &[f32], spans: &Spans, toleran
 fn losses_of_spans_have_right_gradients() {
     check_gradient(&SpanCrossEntropy, &logits(1), &spans(), 1e-3);
     check_gradient(&ExpectedOverlap::default(), &logits(1), &spans(), 1e-3);
+    check_gradient(&SpanLikelihood::default(), &logits(1), &spans(), 1e-3);
     let network = Network::new(4, 16, 3).unwrap().with_output_bias(2.0).unwrap();
     let surrogate = ReadingSurrogate::new(network, SpanInput { scale: 1.0, ..SpanInput::default() }, "F1");
     let spans = Spans::new(vec![6, 4], vec![(2, 4), (3, 3)]).unwrap();
@@ -134,14 +135,26 @@ fn cross_entropy_of_spans_by_hand() {
 }
 
 #[test]
+fn likelihood_of_spans_by_hand() {
+    let z = [1f32, 3.0, 2.0, 5.0, 7.0, 1.0].map(f32::ln);
+    let spans = Spans::new(vec![3], vec![(1, 1)]).unwrap();
+    // Of (0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2); of at most one token: without the longer ones.
+    for (longest, total) in [(30, 3.0 + 5.0 + 1.0 + 10.0 + 2.0 + 7.0), (1, 3.0 + 10.0 + 7.0)] {
+        let loss = span_loss(&SpanLikelihood { longest }, z.to_vec(), &spans).unwrap();
+        assert_close(&[loss], &[-(10.0f64 / total).ln()], 1e-6);
+    }
+}
+
+#[test]
 fn extremes_stay_finite() {
     let spans = Spans::new(vec![3], vec![(1, 1)]).unwrap();
     for far in [80.0, 1e4, 1e30] {
         for sure in
             [[0.0, 0.0, far, far, 0.0, 0.0], [far, far, 0.0, 0.0, 0.0, 0.0], [-far, far, far, -far, far, far]]
         {
-            let losses: [Box<dyn Loss<Spans>>; 3] = [
+            let losses: [Box<dyn Loss<Spans>>; 4] = [
                 Box::new(SpanCrossEntropy),
+                Box::new(SpanLikelihood::default()),
                 Box::new(ExpectedOverlap::default()),
                 Box::new(
                     ReadingSurrogate::new(Network::new(4, 8, 0).unwrap(), SpanInput::default(), "F1")

@@ -114,8 +114,11 @@ fn losses_of_answers_are_compared() {
         "cross_entropy",
         "expected_overlap",
         "expected_overlap_after_cross_entropy",
+        "span_likelihood",
+        "span_likelihood_after_cross_entropy",
         "reloss_after_cross_entropy",
         "reloss",
+        "reloss_after_span_likelihood",
         "reloss_elsewhere_after_cross_entropy",
     ];
     assert_eq!(losses, wanted);
