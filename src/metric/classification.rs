@@ -1,5 +1,7 @@
 //! Metrics of class scores against labels.
 
+use std::sync::Arc;
+
 use super::{
     average_precision, roc_auc, roc_auc_multiclass, Average, Confusion, Direction, Disagreement, Metric,
     Multiclass, Scores, Tallies,
@@ -108,6 +110,24 @@ pub struct ClassMetric {
 }
 
 impl ClassMetric {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::ERROR_RATE,
+        Self::BALANCED_ACCURACY,
+        Self::G_MEAN,
+        Self::PRECISION,
+        Self::RECALL,
+        Self::F1,
+        Self::MACRO_F1,
+        Self::WEIGHTED_F1,
+        Self::JACCARD,
+        Self::MACRO_JACCARD,
+        Self::MATTHEWS,
+        Self::KAPPA,
+        Self::ROC_AUC,
+        Self::AVERAGE_PRECISION,
+    ];
+
     const fn share(name: &'static str, of: fn(&Scores, &[usize]) -> Result<f64>) -> Self {
         Self { name, direction: Direction::HigherIsBetter, range: (0.0, 1.0), of, instead: None }
     }
@@ -204,6 +224,36 @@ impl Metric for ClassMetric {
         match ((self.of)(scores, labels), self.instead) {
             (Err(Error::Undefined { .. }), Some(value)) => Ok(value),
             (value, _) => value,
+        }
+    }
+}
+
+/// The metric of class scores that has this name, as the files of learned losses keep it.
+///
+/// # Errors
+/// [`Error::Parameter`] for a name that no metric of this library has, with those there are.
+///
+/// # Example
+/// ```
+/// assert_eq!(reloss::metric::named("macro-F1")?.name(), "macro-F1");
+/// assert_eq!(reloss::metric::named("top-3 accuracy")?.name(), "top-3 accuracy");
+/// assert!(reloss::metric::named("parity-aware accuracy").is_err());
+/// # Ok::<(), reloss::Error>(())
+/// ```
+pub fn named(name: &str) -> Result<Arc<dyn Metric>> {
+    if name == TopK::ACCURACY.name() {
+        return Ok(Arc::new(TopK::ACCURACY));
+    }
+    let k = name.strip_prefix("top-").and_then(|rest| rest.strip_suffix(" accuracy"));
+    if let Some(k) = k.and_then(|k| k.parse().ok()) {
+        return Ok(Arc::new(TopK::new(k)?));
+    }
+    match ClassMetric::ALL.into_iter().find(|metric| metric.name == name) {
+        Some(metric) => Ok(Arc::new(metric)),
+        None => {
+            let names: Vec<&str> = ClassMetric::ALL.iter().map(|metric| metric.name).collect();
+            let reason = format!("`{name}` is none of accuracy, top-k accuracy, {}", names.join(", "));
+            Err(Error::parameter("metric", reason))
         }
     }
 }

@@ -2,11 +2,15 @@
 
 mod pose;
 mod reading;
+mod stages;
 mod translation;
 
 pub use pose::{PoseSample, PoseSampler, PoseSource, PoseStore};
 pub use reading::{Passage, ReadingSample, ReadingSampler, ReadingSource, ReadingStore};
+pub use stages::Stage;
 pub use translation::{TranslationSample, TranslationSampler, TranslationSource, TranslationStore};
+
+use std::ops::Range;
 
 use rand::Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -227,9 +231,14 @@ impl Sampler {
     /// # Errors
     /// [`Error::Parameter`] for options out of range, and what the metric has to say.
     pub fn draw(&self, metric: &dyn Metric, count: usize, seed: u64) -> Result<Vec<Sample>> {
+        self.draw_these(metric, 0..count, seed)
+    }
+
+    /// The samples of a seed with these numbers, counted from 0.
+    fn draw_these(&self, metric: &dyn Metric, numbers: Range<usize>, seed: u64) -> Result<Vec<Sample>> {
         self.check()?;
         let one = |i: usize| defined(&mut generator(seed, i as u64), |rng| self.sample(metric, rng));
-        (0..count).into_par_iter().map(one).collect()
+        numbers.into_par_iter().map(one).collect()
     }
 
     fn sample(&self, metric: &dyn Metric, rng: &mut ChaCha8Rng) -> Result<Sample> {

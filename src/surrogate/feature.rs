@@ -214,18 +214,6 @@ impl Feature {
         gradient.iter_mut().for_each(|g| *g /= temperature);
         (value.clamp(-f64::from(f32::MAX), f64::from(f32::MAX)) as f32, gradient)
     }
-
-    /// The feature of a row of two classes that gives its label these log-odds.
-    pub(super) fn at(self, odds: f64) -> f64 {
-        let p = (1.0 + (-odds).exp()).recip();
-        match self {
-            Self::Probability => p,
-            Self::LogOdds | Self::Margin => odds,
-            Self::LogProbability => -(-odds).exp().ln_1p(),
-            Self::Entropy => -p * p.ln() - (1.0 - p) * (1.0 - p).ln(),
-            Self::LogRank => (2.0 - p).ln(),
-        }
-    }
 }
 
 /// The first of the largest logits beside the label's.
@@ -275,7 +263,6 @@ mod tests {
         let expected = [0.75, 3f64.ln(), 0.75f64.ln(), 3f64.ln(), entropy, 1.25f64.ln()];
         for (feature, expected) in Feature::ALL.into_iter().zip(expected) {
             assert!((value(feature, 0) - expected).abs() < 1e-6, "{feature:?}");
-            assert!((feature.at(3f64.ln()) - expected).abs() < 1e-12, "{feature:?}");
         }
         assert!((value(Feature::Margin, 1) + 3f64.ln()).abs() < 1e-6);
         assert!((value(Feature::LogRank, 1) - 1.75f64.ln()).abs() < 1e-6);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::feature::{spanning, Feature, Trend};
 use crate::error::{check_positive, Error, Result};
-use crate::metric::class_counts;
+use crate::metric::{class_counts, Scores};
 use crate::ops::{matrix, row_log_odds};
 use crate::sampler::Sample;
 use crate::{Dev, Matrix};
@@ -163,14 +163,6 @@ impl Input {
         Ok(x.try_add(matrix(constants.collect(), rows, width)?)?)
     }
 
-    /// The input, row-major, at probability p of a label of average share (of class 1, in a set), of two classes.
-    pub(super) fn at(&self, p: f64) -> Vec<f32> {
-        let odds = (p / (1.0 - p)).ln();
-        let mut row: Vec<f32> = self.features().map(|f| f.at(odds) as f32 * self.scale).collect();
-        row.resize(self.width(), if self.set { 1.0 } else { 0.0 });
-        row
-    }
-
     /// The scaled features of each row, (rows, features), and the directions of its gradient, each (rows, features).
     fn rows(&self, sample: &Sample, with_respect_to: WithRespectTo) -> (Vec<f32>, Vec<Vec<f32>>) {
         let classes = sample.scores.classes();
@@ -322,6 +314,41 @@ impl Batch {
             weight: matrix(weight, all, 1)?,
             set: input.set,
             metric: samples.iter().map(|s| s.metric).collect(),
+        })
+    }
+
+    /// A sample of one row for each probability p of the label, of two classes: a label of average share, of class 1 in a set.
+    ///
+    /// The gradient is with respect to the logits.
+    pub(super) fn over_p(p: &[f64], input: &Input) -> Result<Self> {
+        let logits = p.iter().flat_map(|p| {
+            let odds = input.temperature * (p / (1.0 - p)).ln() as f32;
+            if input.set {
+                [0.0, odds]
+            } else {
+                [odds, 0.0]
+            }
+        });
+        let labels = vec![usize::from(input.set); p.len()];
+        let rows = Sample { scores: Scores::new(logits.collect(), 2)?, labels, metric: 0.0 };
+        let (values, directions) = input.rows(&rows, WithRespectTo::Logits);
+        let constant = (input.balanced || input.set).then(|| vec![f32::from(u8::from(input.set)); p.len()]);
+        let still = constant.as_ref().map(|constant| vec![0.0; constant.len()]);
+        let (count, width) = (1 + input.also.len(), input.width());
+        let joined = |values: &[f32], beside: Option<&[f32]>| {
+            let mut rows = Vec::with_capacity(p.len() * width);
+            join(&mut rows, values, count, beside);
+            matrix(rows, p.len(), width)
+        };
+        Ok(Self {
+            x: joined(&values, constant.as_deref())?,
+            directions: directions
+                .iter()
+                .map(|along| joined(along, still.as_deref()))
+                .collect::<Result<_>>()?,
+            weight: matrix(vec![1.0; p.len()], p.len(), 1)?,
+            set: input.set,
+            metric: vec![0.0; p.len()],
         })
     }
 

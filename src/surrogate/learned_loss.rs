@@ -9,7 +9,7 @@ use super::loss_network::LossNetwork;
 use super::notes;
 use super::objective::agreement;
 use super::run::{learn_network, sample_losses};
-use super::{Learn, Learned, WithRespectTo};
+use super::{Learn, Learned, Rival, WithRespectTo};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::metric::Metric;
@@ -125,6 +125,11 @@ pub trait Modality {
     /// # Errors
     /// [`Error::Shape`] for a tensor that is missing or does not fit, [`Error::Parameter`] for an input without meaning.
     fn network(parameters: &Parameters, input: &Self::Input) -> Result<Self::Network>;
+
+    /// Losses that report cards set beside a learned one, the original first; none unless a kind names some.
+    fn rivals() -> Vec<Rival<Self::Sample>> {
+        Vec::new()
+    }
 }
 
 /// A learned loss: a frozen network, what it is given of a prediction, and the name of the metric it was learned for.
@@ -171,7 +176,13 @@ impl<M: Modality> LearnedLoss<M> {
     /// # Errors
     /// [`Error::Shape`] for samples that do not fit together or the network.
     pub fn values(&self, samples: &[M::Sample]) -> Result<Vec<f64>> {
-        sample_losses(&self.network, &M::batch(samples, &self.input, WithRespectTo::Feature)?)
+        Ok(self.values_and_metrics(samples)?.0)
+    }
+
+    /// The loss and the metric of each sample.
+    pub(super) fn values_and_metrics(&self, samples: &[M::Sample]) -> Result<(Vec<f64>, Vec<f64>)> {
+        let batch = M::batch(samples, &self.input, WithRespectTo::Feature)?;
+        Ok((sample_losses(&self.network, &batch)?, M::Network::metric(&batch).to_vec()))
     }
 
     /// Exact Spearman between −loss and metric (loss, where lower is better); 0 for a loss that is the same everywhere.
@@ -183,8 +194,8 @@ impl<M: Modality> LearnedLoss<M> {
         metric: &dyn Metric<P, L>,
         samples: &[M::Sample],
     ) -> Result<f64> {
-        let batch = M::batch(samples, &self.input, WithRespectTo::Feature)?;
-        agreement(&sample_losses(&self.network, &batch)?, M::Network::metric(&batch), metric.direction())
+        let (losses, values) = self.values_and_metrics(samples)?;
+        agreement(&losses, &values, metric.direction())
     }
 
     /// Writes the network as safetensors, atomically.

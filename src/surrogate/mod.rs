@@ -34,7 +34,7 @@ pub use pose::{
 };
 pub use pretrained::Pretrained;
 pub use reading::{learn_reading, OfAnswers, ReadingSurrogate, SpanInput};
-pub use report::{Agreement, Profile, Report};
+pub use report::{Agreement, Calibration, Group, Profile, Report, ReportOptions, Reported, Rival, Warning};
 pub use run::learn_network;
 pub use translation::{
     learn_translation, OfTranslations, TranslationBatch, TranslationNetwork, TranslationSurrogate,
@@ -177,6 +177,8 @@ impl Surrogate {
     ///
     /// # Errors
     /// [`Error::Io`] when the file cannot be written.
+    ///
+    #[doc = include_str!("pytorch.md")]
     pub fn save(&self, path: &Path) -> Result<()> {
         files::write_atomic(path, &self.to_safetensors()?)
     }

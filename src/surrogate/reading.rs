@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::feature::spanning;
 use super::input::unit_vectors;
-use super::{learn_modality, Batch, Learn, Learned, LearnedLoss, Modality, Network, WithRespectTo};
+use super::{learn_modality, Batch, Learn, Learned, LearnedLoss, Modality, Network, Rival, WithRespectTo};
 use crate::error::{check_finite, check_positive, Error, Result};
-use crate::loss::Loss;
+use crate::loss::{span_loss, ExpectedOverlap, Loss};
 use crate::metric::Metric;
 use crate::ops::{matrix, span_features, Parameters, PassageSpans, SpanFeature, Spans};
 use crate::sampler::ReadingSample;
@@ -156,6 +156,16 @@ impl Modality for OfAnswers {
                 Err(Error::shape("reading loss", expected, network.inputs()))
             }
         }
+    }
+
+    fn rivals() -> Vec<Rival<ReadingSample>> {
+        let overlap = |sample: &ReadingSample| {
+            span_loss(&ExpectedOverlap::default(), sample.logits.clone(), &sample.spans)
+        };
+        vec![
+            Rival::new("cross entropy", ReadingSample::cross_entropy),
+            Rival::new("expected overlap", overlap),
+        ]
     }
 }
 

@@ -153,3 +153,37 @@ fn questions_that_cannot_be_read_are_named() {
     assert!(refusal(&["read", "--seeds", "0"]).contains("`seeds`"));
     assert!(refusal(&["translate", "--seeds", "0"]).contains("`seeds`"));
 }
+
+#[test]
+fn a_report_of_a_saved_loss_is_a_page_with_its_warnings() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    // Logits of 80 rows each, surer in the second file; two of three rows are right.
+    for (name, scale) in [("epoch_1.csv", 1.0), ("epoch_2.csv", 4.0)] {
+        let row = |i: usize| {
+            let logit = |class: usize| scale * (((7 * i + 5 * class) % 11) as f64 / 5.0 - 1.0);
+            let best = (0..3).max_by(|&a, &b| logit(a).total_cmp(&logit(b))).unwrap();
+            let label = if i.is_multiple_of(3) { (best + 1) % 3 } else { best };
+            format!("{},{},{},{label}\n", logit(0), logit(1), logit(2))
+        };
+        std::fs::write(at(name), (0..80).map(row).collect::<String>()).unwrap();
+    }
+    let loss = concat!(env!("CARGO_MANIFEST_DIR"), "/data/pretrained/accuracy.safetensors");
+    let (page, first, second) = (at("card.html"), at("epoch_1.csv"), at("epoch_2.csv"));
+    let samples = ["--samples", "40", "--out", page.as_str(), "--predictions", first.as_str()];
+    let arguments = [&["report", loss][..], &samples, &[second.as_str()]].concat();
+    let output = reloss(&arguments);
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    for part in ["Warning: Not monotone", "epoch_1", "epoch_2", "cross entropy smoothed", "card.html"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(std::fs::read_to_string(&page).unwrap().contains("<img"));
+    // The same call, the same card.
+    assert_eq!(reloss(&arguments).stdout, text.as_bytes());
+
+    let unknown = [&["report", loss, "--metric", "BLEU"][..], &samples].concat();
+    assert!(refusal(&unknown).contains("none of accuracy"));
+    let missing = ["report", loss, "--predictions", page.as_str(), "--out", page.as_str()];
+    assert!(refusal(&missing).contains("card.html"));
+}

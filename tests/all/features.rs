@@ -210,7 +210,7 @@ fn a_monotone_loss_is_learned_and_survives_its_file() {
     let learned = learn(&TopK::ACCURACY, &Sampler::random(5), &options).unwrap();
     assert!(learned.held_out > 0.8, "{}", learned.held_out);
     assert!(learned.loss.network().is_monotone());
-    assert_eq!(learned.loss.profile().unwrap().falling(), 1.0);
+    assert_eq!(learned.loss.profile().unwrap().rise(), 0.0);
     assert!(falls(learned.loss.input(), &learned.loss, &[0.3, 1.0, -2.0, 0.0, 0.4], 1));
 
     let path = Path::new("loss.safetensors");

@@ -25,6 +25,7 @@ mod reading_data;
 mod reading_loss;
 mod reading_metric;
 mod reading_task;
+mod report;
 mod sequence;
 mod soft_sort;
 mod sort;

@@ -270,7 +270,7 @@ fn a_learned_loss_ranks_and_survives_its_file() {
             .unwrap();
     assert!(learned.held_out > 0.9, "held-out Spearman {}", learned.held_out);
     let report = learned.report(&TopK::ACCURACY, &samples(300)).unwrap();
-    assert!(report.agreements[1].spearman.value < -0.8, "{:?}", report.agreements[1].spearman);
+    assert!(report.agreements[0].spearman.value > 0.8, "{:?}", report.agreements[0].spearman);
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("loss.safetensors");
@@ -447,13 +447,6 @@ fn the_shares_of_a_balanced_loss_survive_its_file() {
     let of = |loss: &Surrogate| value(loss, &scores, &[1]).unwrap();
     assert_eq!(of(&loss), of(&loaded));
     assert_eq!(*loaded.input(), input);
-}
-
-#[test]
-fn the_report_finds_the_profiles_minimum() {
-    let profile = Profile { p: vec![0.0, 0.5, 0.8, 1.0], loss: vec![3.0, 1.0, 0.0, 0.5] };
-    assert_eq!(profile.minimum(), 0.8);
-    assert_close(&[profile.falling()], &[2.0 / 3.0], 1e-12);
 }
 
 /// Golden values of PyTorch and diffsort: see `tests/golden/objective.py`.

@@ -9,7 +9,7 @@ use reloss::experiment::{learn_loss, Case, Classify, ImageCase, Results, Setting
 use reloss::files::write_atomic;
 use reloss::loss::CrossEntropy;
 use reloss::sampler::Sampler;
-use reloss::surrogate::Learn;
+use reloss::surrogate::{Learn, ReportOptions};
 use reloss::task::Train;
 use reloss::{Error, Result};
 
@@ -18,6 +18,9 @@ use crate::runs::Runs;
 
 /// Seeds, if not said otherwise.
 const SEEDS: u64 = 5;
+
+/// Parts of the training over which the report card follows the loss.
+const STAGES: usize = 8;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -141,11 +144,14 @@ fn show_one(data: &Dataset, comparison: &Classify, runs: &Runs, out: &Path) -> R
     let learned = learn_loss(&task, metric.as_ref(), &train, &options)?;
     learned.loss.save(&out.join("loss.safetensors"))?;
 
-    let held_out = Sampler::stored(task.store_predictions(metric.as_ref(), &train)?);
-    let report = learned.report(metric.as_ref(), &held_out.draw(metric.as_ref(), 300, u64::MAX)?)?;
+    let sampler = Sampler::stored(task.store_predictions(metric.as_ref(), &train)?);
+    let stages = sampler.stages(metric.as_ref(), STAGES, 300, u64::MAX - 1)?;
+    let held_out = sampler.draw(metric.as_ref(), 300, u64::MAX)?;
+    let options = ReportOptions { stages, ..ReportOptions::default() };
+    let report = learned.report_with(metric.as_ref(), &held_out, &options)?;
     save_figure(out, "report", &report.figure())?;
-    write_atomic(&out.join("report.html"), report.block()?.html()?.as_bytes())?;
-    println!("{}", report.table()?.text()?);
+    report.block()?.save(out.join("report.html"))?;
+    println!("{}", report.block()?.text()?);
 
     let original =
         task.train(&CrossEntropy::default(), metric.as_ref(), &Train { warm_up: 0.0, ..train.clone() })?;

@@ -5,6 +5,7 @@ mod comparisons;
 mod images;
 mod pose;
 mod read;
+mod report;
 mod runs;
 mod score;
 mod sort_numbers;
@@ -38,6 +39,8 @@ enum Command {
     Toy(comparisons::Toys),
     /// Losses of twelve papers where they play: imbalanced classes, long tails, retrieval, new classes, sorting (5 seeds).
     Baselines(comparisons::Arguments),
+    /// The report card of a saved loss, on a model's predictions in CSV files: warnings, figures and tables as a page.
+    Report(report::Arguments),
     /// Four-digit numbers: read them off images, supervised by their order alone; relaxations compared (1 seed).
     SortNumbers(sort_numbers::Arguments),
     /// Predictions in files: their metrics with 95 % bootstrap intervals.
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Command::Read(arguments) => read::run(&arguments),
         Command::Toy(arguments) => comparisons::toys(&arguments),
         Command::Baselines(arguments) => comparisons::baselines(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::SortNumbers(arguments) => sort_numbers::run(&arguments),
         Command::Score(arguments) => score::run(&arguments),
     };

@@ -8,9 +8,9 @@ pub use network::{PoseForm, PoseNetwork};
 
 use dfdx::prelude::*;
 
-use super::{learn_modality, Learn, Learned, LearnedLoss, Modality, WithRespectTo};
+use super::{learn_modality, Learn, Learned, LearnedLoss, Modality, Rival, WithRespectTo};
 use crate::error::{Error, Result};
-use crate::loss::{HeatmapTargets, Loss};
+use crate::loss::{heatmap_value, HeatmapMse, HeatmapTargets, Loss};
 use crate::metric::{Heatmaps, Keypoints, Metric};
 use crate::ops::{matrix, Parameters};
 use crate::sampler::{PoseSample, PoseSampler};
@@ -88,6 +88,10 @@ impl Modality for OfHeatmaps {
 
     fn network(parameters: &Parameters, _: &()) -> Result<PoseNetwork> {
         PoseNetwork::from_parameters(parameters)
+    }
+
+    fn rivals() -> Vec<Rival<PoseSample>> {
+        vec![Rival::new("squared error", |sample| heatmap_value(&HeatmapMse, sample))]
     }
 }
 

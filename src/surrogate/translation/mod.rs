@@ -6,7 +6,7 @@ pub use network::TranslationNetwork;
 
 use dfdx::prelude::*;
 
-use super::{learn_modality, Feature, Input, Learn, Learned, LearnedLoss, Modality, WithRespectTo};
+use super::{learn_modality, Feature, Input, Learn, Learned, LearnedLoss, Modality, Rival, WithRespectTo};
 use crate::error::{check_finite, check_positive, Error, Result};
 use crate::loss::Loss;
 use crate::metric::Metric;
@@ -107,6 +107,10 @@ impl Modality for OfTranslations {
     fn network(parameters: &Parameters, input: &Input) -> Result<TranslationNetwork> {
         check(input)?;
         TranslationNetwork::from_parameters(parameters)
+    }
+
+    fn rivals() -> Vec<Rival<TranslationSample>> {
+        vec![Rival::new("cross entropy", |sample: &TranslationSample| Ok(sample.cross_entropy()))]
     }
 }
 
