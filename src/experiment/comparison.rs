@@ -130,16 +130,18 @@ impl Comparison {
         let mut results = done;
         let mut progress = Progress::new(what, cases.len() * self.seeds.len());
         for (i, case) in cases.iter().enumerate() {
-            let seeds = self.incomplete(case, &results)?;
+            let (seeds, case) = self.missing(case, &results)?;
             if seeds.is_empty() {
                 continue;
             }
             let (setting, metric) = (case.setting(), case.metric());
-            let rates = self.tune(case)?;
+            let rates = self.tune(&case)?;
             let mut done = self.seeds.len() - seeds.len();
             for together in seeds.chunks(rayon::current_num_threads()) {
-                let runs = together.par_iter().map(|&seed| self.compare(case, seed, &rates, &results));
-                results.runs.extend(runs.collect::<Result<Vec<_>>>()?.into_iter().flatten());
+                let runs = together.par_iter().map(|&seed| self.compare(&case, seed, &rates));
+                let mut runs = runs.collect::<Result<Vec<_>>>()?.concat();
+                runs.retain(|run| !results.contains(&run.setting, &run.metric, &run.loss, run.seed));
+                results.runs.extend(runs);
                 if let Some(path) = path {
                     results.save(path, command)?;
                 }
@@ -151,22 +153,21 @@ impl Comparison {
         Ok(results)
     }
 
-    /// The seeds for which a loss of the case is not among what is done.
-    fn incomplete(&self, case: &impl Case, done: &Results) -> Result<Vec<u64>> {
+    /// What of a case is not done: the seeds, and the case with the losses that one of them lacks.
+    fn missing<'a, C: Case>(&self, case: &'a C, done: &Results) -> Result<(Vec<u64>, Part<'a, C>)> {
         let (setting, metric) = (case.setting(), case.metric());
         let begun = done.runs.iter().any(|run| run.setting == setting && run.metric == metric.name());
-        let names = match self.seeds.first() {
-            // The losses are made, and some learned, only where the answer depends on it.
-            Some(&seed) if begun => {
-                let train = Train { seed, ..case.train(&self.train) };
-                let candidates = case.candidates(&case.task(seed)?, &train)?;
-                candidates.into_iter().map(|candidate| candidate.name).collect()
-            }
-            _ => Vec::new(),
+        let seed = match self.seeds.first() {
+            Some(&seed) if begun => seed,
+            _ => return Ok((self.seeds.clone(), Part { case, losses: None })),
         };
-        let lacks =
-            |seed: &u64| names.iter().any(|loss| !done.contains(&setting, metric.name(), loss, *seed));
-        Ok(self.seeds.iter().copied().filter(|seed| !begun || lacks(seed)).collect())
+        // The losses are made, and some learned, to know their names: only where the answer depends on it.
+        let train = Train { seed, ..case.train(&self.train) };
+        let losses = case.candidates(&case.task(seed)?, &train)?.into_iter().map(|candidate| candidate.name);
+        let lacks = |loss: &String, seed: &u64| !done.contains(&setting, metric.name(), loss, *seed);
+        let losses: Vec<String> = losses.filter(|loss| self.seeds.iter().any(|s| lacks(loss, s))).collect();
+        let seeds = self.seeds.iter().copied().filter(|s| losses.iter().any(|loss| lacks(loss, s)));
+        Ok((seeds.collect(), Part { case, losses: Some(losses) }))
     }
 
     /// The best learning rate of each candidate by the validation parts of the tuning seeds; of one rate there is no choice.
@@ -228,7 +229,7 @@ impl Comparison {
         Trained<C>: Send,
     {
         let mut of_losses: Vec<(String, Vec<Trained<C>>)> = Vec::new();
-        for of_seed in per_seed(&self.seeds, |seed| self.of_seed(case, seed, rates, |_| true))? {
+        for of_seed in per_seed(&self.seeds, |seed| self.of_seed(case, seed, rates))? {
             for (i, (name, outcome)) in of_seed.into_iter().enumerate() {
                 match of_losses.get_mut(i) {
                     Some(of_loss) => of_loss.1.push(outcome),
@@ -239,14 +240,7 @@ impl Comparison {
         Ok(of_losses)
     }
 
-    /// The wanted candidates of one seed, each at its rate.
-    fn of_seed<C: Case>(
-        &self,
-        case: &C,
-        seed: u64,
-        rates: &[f64],
-        wanted: impl Fn(&str) -> bool,
-    ) -> Result<Vec<(String, Trained<C>)>> {
+    fn of_seed<C: Case>(&self, case: &C, seed: u64, rates: &[f64]) -> Result<Vec<(String, Trained<C>)>> {
         let (metric, task) = (case.metric(), case.task(seed)?);
         let train = Train { seed, ..case.train(&self.train) };
         let candidates = case.candidates(&task, &train)?;
@@ -262,21 +256,60 @@ impl Comparison {
             let outcome = (candidate.train)(&task, metric.as_ref(), &options)?;
             Ok((candidate.name.clone(), outcome))
         };
-        candidates.iter().zip(rates).filter(|(candidate, _)| wanted(&candidate.name)).map(one).collect()
+        candidates.iter().zip(rates).map(one).collect()
     }
 
-    /// A run of every candidate that is not done on the task of one seed: an entry for the case's metric and each of those
-    /// beside it.
-    fn compare<C: Case>(&self, case: &C, seed: u64, rates: &[f64], done: &Results) -> Result<Vec<Run>> {
+    /// One run of every candidate on the task of one seed: an entry for the case's metric and each of those beside it.
+    fn compare<C: Case>(&self, case: &C, seed: u64, rates: &[f64]) -> Result<Vec<Run>> {
         let (data, setting) = (case.data(), case.setting());
         let metrics: Vec<Arc<MetricOf<C::Task>>> = [case.metric()].into_iter().chain(case.beside()).collect();
         let mut runs = Vec::new();
-        let missing = |loss: &str| !done.contains(&setting, metrics[0].name(), loss, seed);
-        for (loss, outcome) in self.of_seed(case, seed, rates, missing)? {
+        for (loss, outcome) in self.of_seed(case, seed, rates)? {
             for metric in &metrics {
                 runs.push(Run::judged((&data, &setting), &loss, metric.as_ref(), seed, &outcome)?);
             }
         }
         Ok(runs)
+    }
+}
+
+/// A case with some of its losses.
+struct Part<'a, C> {
+    case: &'a C,
+    /// Their names; all, if there are none.
+    losses: Option<Vec<String>>,
+}
+
+impl<C: Case> Case for Part<'_, C> {
+    type Task = C::Task;
+
+    fn data(&self) -> String {
+        self.case.data()
+    }
+
+    fn setting(&self) -> String {
+        self.case.setting()
+    }
+
+    fn metric(&self) -> Arc<MetricOf<C::Task>> {
+        self.case.metric()
+    }
+
+    fn beside(&self) -> Vec<Arc<MetricOf<C::Task>>> {
+        self.case.beside()
+    }
+
+    fn task(&self, seed: u64) -> Result<C::Task> {
+        self.case.task(seed)
+    }
+
+    fn train(&self, all: &Train) -> Train {
+        self.case.train(all)
+    }
+
+    fn candidates(&self, task: &C::Task, train: &Train) -> Result<Vec<Candidate<C::Task>>> {
+        let wanted =
+            |loss: &Candidate<C::Task>| self.losses.as_ref().is_none_or(|all| all.contains(&loss.name));
+        Ok(self.case.candidates(task, train)?.into_iter().filter(wanted).collect())
     }
 }
