@@ -71,6 +71,14 @@ impl Report {
         }
     }
 
+    /// What should rise with the metric.
+    fn turned(&self) -> &'static str {
+        match self.direction {
+            Direction::HigherIsBetter => "−loss",
+            Direction::LowerIsBetter => "loss",
+        }
+    }
+
     /// Metric over a loss; over the learned one with what it reads as.
     fn scatter(&self, agreement: &Agreement, learned: bool) -> Panel {
         let points = pairs(&agreement.values, &self.values);
@@ -78,7 +86,7 @@ impl Report {
             .x("loss of a batch")
             .y(&self.metric)
             .points("held-out batch", &points)
-            .note(&format!("Spearman of −loss {}", signed(agreement.spearman.value)));
+            .note(&format!("Spearman of {} {}", self.turned(), signed(agreement.spearman.value)));
         if !learned {
             return panel;
         }
@@ -91,7 +99,7 @@ impl Report {
 
     /// A line for each loss over groups of samples; the learned one in a band, its interval.
     fn group_panel(&self, title: &str, label: &str, x: &[f64], groups: &[Group]) -> Panel {
-        let mut panel = Panel::new(title).x(label).y("Spearman of −loss and metric");
+        let mut panel = Panel::new(title).x(label).y(&format!("Spearman of {} and metric", self.turned()));
         for (i, agreement) in self.agreements.iter().enumerate() {
             let at = |(&x, group): (&f64, &Group)| Some((x, group.spearman.get(i).copied()??));
             let defined: Vec<(f64, Interval)> = x.iter().zip(groups).filter_map(at).collect();
@@ -115,7 +123,7 @@ impl Report {
         };
         let columns = vec![
             column("loss", &|a| a.loss.clone()),
-            column("Spearman of −loss [95 %]", &|a| format!("{:.4}", a.spearman)),
+            column(&format!("Spearman of {} [95 %]", self.turned()), &|a| format!("{:.4}", a.spearman)),
             column("Kendall's tau-b [95 %]", &|a| format!("{:.4}", a.kendall)),
             column("learned loss ahead, in Spearman [95 %]", &|a| {
                 a.lead.map_or(String::new(), |lead| format!("{:+.4}", lead.interval))
@@ -149,7 +157,7 @@ impl Report {
                 groups.iter().map(text).collect::<Vec<_>>(),
             ));
         }
-        let caption = format!("Spearman of −loss and {} {caption}", self.metric);
+        let caption = format!("Spearman of {} and {} {caption}", self.turned(), self.metric);
         Ok(Table::new(frame(groups.len(), columns)?, &caption).decimals("mean metric", 3))
     }
 

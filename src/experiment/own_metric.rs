@@ -12,6 +12,20 @@ use crate::surrogate::{learn, Learn, Learned};
 use crate::task::{Classification, Train};
 
 /// A metric on a data set: a perceptron trained with cross-entropy, with a remedy, and with the loss learned for the metric.
+///
+/// # Example
+/// ```
+/// use reloss::data::Dataset;
+/// use reloss::experiment::{Case, OwnMetric};
+/// use reloss::metric::{Custom, Direction, Scores};
+/// fn misses(scores: &Scores, labels: &[usize]) -> f64 {
+///     (0..scores.rows()).filter(|&i| labels[i] == 1 && scores.argmax(i) == 0).count() as f64
+/// }
+/// let misses = Custom::new("misses", Direction::LowerIsBetter, misses);
+/// let case = OwnMetric::of_sets(Dataset::two_moons(100, 0.2, 0)?, misses)?;
+/// assert_eq!((case.setting().as_str(), case.task(0)?.splits.train.width()), ("two moons, clean", 2));
+/// # Ok::<(), reloss::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct OwnMetric {
     /// The rows; each seed splits them anew and scales features by its training part.

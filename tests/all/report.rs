@@ -100,6 +100,8 @@ fn lower_is_better_turns_the_sign() {
     let back: Vec<Sample> = samples.iter().map(|s| Sample { metric: 1.0 - s.metric, ..s.clone() }).collect();
     let accuracy = card(&loss, &back, &quick());
     assert_close(&[error.agreements[0].spearman.value], &[accuracy.agreements[0].spearman.value], 1e-12);
+    let caption = |report: &Report| report.table().unwrap().text().unwrap();
+    assert!(caption(&error).contains("Spearman of loss") && caption(&accuracy).contains("Spearman of −loss"));
     // Both read as the same error.
     for at in [40.0, 50.0, 60.0] {
         assert_close(&[error.calibration.error(at)], &[accuracy.calibration.error(at)], 1e-12);
