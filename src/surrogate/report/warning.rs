@@ -55,8 +55,8 @@ pub enum Warning {
     },
 }
 
-/// Rises of the profile up to this share of its span are rounding and wiggles; ours: of the losses learned in the tests and
-/// notebooks, none that is meant to fall rises by more.
+/// Rises of the profile up to this share of its span are taken for rounding; ours. Larger ones are common: V-shaped losses,
+/// the library's own among them, are named as such.
 const LEVEL: f64 = 0.01;
 
 impl fmt::Display for Warning {
