@@ -13,6 +13,7 @@ use rand_chacha::rand_core::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Dirichlet, Distribution, StandardNormal};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::metric::{Metric, Scores};
@@ -120,7 +121,7 @@ impl Generator {
 }
 
 /// What the labels of a sample are.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Labels {
     /// The stored ones (random predictions get uniform random labels).
     True,

@@ -15,6 +15,7 @@ use crate::sampler::{Sample, Sampler};
 
 /// How a loss is learned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Learn {
     /// Updates of the network at most; the released code makes about 390 on ImageNet.
     pub steps: usize,
@@ -34,7 +35,6 @@ pub struct Learn {
     pub input: Input,
     /// Whether a better prediction may never cost more: the network is [`Network::monotone`] in its input, in place of
     /// the absolute value of a free one; not in the released code.
-    #[serde(default)]
     pub monotone: bool,
     /// Width of the network's hidden layers; 128 in the released code, 64 here ("ours": as good
     /// with few samples, and faster).

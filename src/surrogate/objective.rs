@@ -46,6 +46,7 @@ impl Default for Fit {
 /// # Reference
 /// ReLoss, Eq. (8).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Penalty {
     /// λ; 10 in the released code, 0 switches the penalty off.
     pub weight: f32,

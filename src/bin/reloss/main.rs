@@ -8,6 +8,7 @@ mod read;
 mod runs;
 mod score;
 mod sort_numbers;
+mod sweep;
 mod translate;
 
 use std::process::ExitCode;
@@ -40,6 +41,8 @@ enum Command {
     Baselines(comparisons::Arguments),
     /// Four-digit numbers: read them off images, supervised by their order alone; relaxations compared (1 seed).
     SortNumbers(sort_numbers::Arguments),
+    /// Runs that a file declares: any losses on any tasks, over any number of processes that share a folder.
+    Sweep(sweep::Arguments),
     /// Predictions in files: their metrics with 95 % bootstrap intervals.
     #[command(subcommand)]
     Score(score::Arguments),
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Command::Toy(arguments) => comparisons::toys(&arguments),
         Command::Baselines(arguments) => comparisons::baselines(&arguments),
         Command::SortNumbers(arguments) => sort_numbers::run(&arguments),
+        Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Score(arguments) => score::run(&arguments),
     };
     match done {
