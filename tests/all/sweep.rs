@@ -202,12 +202,15 @@ fn figures_and_passages_are_tasks_too() {
             task.len()
         )
     };
-    let products =
-        [task(r#"{"Figures": {"pictures": 10, "size": 16}}"#), task(r#"{"Reading": {"questions": 60}}"#)];
+    let products = [
+        task(r#"{"Toy": {"data": "TwoMoons", "metric": "RocAuc"}}"#),
+        task(r#"{"Figures": {"pictures": 10, "size": 16}}"#),
+        task(r#"{"Reading": {"questions": 60}}"#),
+    ];
     let results = Sweep::read(&file(folder.path(), &products.join(","))).unwrap().results().unwrap();
     let metrics: Vec<&str> = results.runs.iter().map(|run| run.metric.as_str()).collect();
-    assert!(metrics.contains(&"PCK@0.1") && metrics.contains(&"F1"), "{metrics:?}");
-    assert_eq!(metrics.iter().filter(|metric| **metric == "held-out Spearman").count(), 2);
+    assert!(["ROC-AUC", "PCK@0.1", "F1"].iter().all(|metric| metrics.contains(metric)), "{metrics:?}");
+    assert_eq!(metrics.iter().filter(|metric| **metric == "held-out Spearman").count(), 3);
 }
 
 #[cfg(all(feature = "cli", unix))]

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use super::spec::{Learning, Samples, SweepLoss, SweepTask};
+use super::spec::{Learning, Samples, SweepLoss, SweepTask, TwoClassData, TwoClassMetric};
 use super::unit::Unit;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::classify::{learn_on, sampler_of, Regime};
-use crate::experiment::{Case, PoseCase, ReadingCase, ReadingGround, Run};
+use crate::experiment::{Case, PoseCase, ReadingCase, ReadingGround, Run, Toy};
 use crate::loss::{CrossEntropy, HeatmapMse, Loss, SpanCrossEntropy, Sum};
-use crate::metric::Direction;
+use crate::metric::{ClassMetric, Direction, Metric};
 use crate::sampler::{PoseSampler, PoseSource, ReadingSampler, ReadingSource, Sampler, Source, Store};
-use crate::surrogate::{learn_pose, learn_reading, Learn, PoseForm, SpanInput};
+use crate::surrogate::{learn_pose, learn_reading, Learn, Penalty, PoseForm, Refreshed, SpanInput};
 use crate::task::{Classification, MetricOf, PoseEstimation, Reading, Task, Train};
 
 /// A loss of a task's predictions.
@@ -20,6 +20,9 @@ type LossOf<T> = Box<dyn Loss<<T as Task>::Aim>>;
 /// A learned loss with its Spearman on samples of a model that was trained on the validation part: no loss has learned from
 /// them, and they are the same for all.
 type Judged<T> = (LossOf<T>, f64);
+
+/// How a loss is learned, in full.
+type Learned = Learning<Learn, Train>;
 
 /// Samples a learned loss is judged on.
 const HELD_OUT: usize = 256;
@@ -46,8 +49,8 @@ trait Ground {
         Err(unused("Remedy"))
     }
 
-    /// A loss learned on the training part.
-    fn learned(&self, task: &Self::Task, learning: &Learning<Learn, Train>) -> Result<Judged<Self::Task>>;
+    /// A loss learned on the training part, for a model that is then trained so.
+    fn learned(&self, task: &Self::Task, learning: &Learned, train: &Train) -> Result<Judged<Self::Task>>;
 }
 
 /// An option that a task has no use for.
@@ -60,6 +63,7 @@ impl SweepTask {
     pub(super) fn data(&self) -> &'static str {
         match self {
             Self::Digits(_) => "digits",
+            Self::Toy(toy) => toy.data.name(),
             Self::Figures(_) => "figures",
             Self::Reading(_) => "passages",
         }
@@ -69,6 +73,7 @@ impl SweepTask {
     pub(super) fn name(&self) -> String {
         match self {
             Self::Digits(setting) => format!("digits, {}", setting.name()),
+            Self::Toy(toy) => format!("{}, {}", toy.data.name(), toy.metric.metric().name()),
             Self::Figures(figures) => format!("{} figures, {1} x {1}", figures.pictures, figures.size),
             Self::Reading(reading) => format!("{} generated questions", reading.questions),
         }
@@ -78,6 +83,7 @@ impl SweepTask {
     pub(super) fn training(&self) -> Train {
         match self {
             Self::Digits(setting) => setting.train(&Train::default()),
+            Self::Toy(_) => Train::default(),
             Self::Figures(_) => PoseCase::comparison(Vec::new()).train,
             Self::Reading(_) => ReadingGround::training(),
         }
@@ -95,9 +101,34 @@ impl SweepTask {
     pub(super) fn learning(&self, form: Option<PoseForm>) -> Learn {
         match self {
             Self::Digits(setting) => setting.learn(&Learn::default()),
+            Self::Toy(toy) => Toy::learning(&toy.metric.metric()),
             Self::Figures(_) => PoseCase::options(form.unwrap_or(PoseForm::Saturating)),
             Self::Reading(_) => ReadingCase::options(),
         }
+    }
+}
+
+impl TwoClassData {
+    fn name(self) -> &'static str {
+        match self {
+            Self::BreastCancer => "breast cancer",
+            Self::TwoMoons => "two moons",
+            Self::NoisyXor => "noisy xor",
+        }
+    }
+
+    fn read(self) -> Result<Dataset> {
+        match self {
+            Self::BreastCancer => Dataset::breast_cancer(),
+            Self::TwoMoons => Dataset::two_moons(600, 0.3, 0),
+            Self::NoisyXor => Dataset::noisy_xor(600, 0.6, 0),
+        }
+    }
+}
+
+impl TwoClassMetric {
+    fn metric(self) -> ClassMetric {
+        Toy::METRICS[self as usize]
     }
 }
 
@@ -108,6 +139,7 @@ pub(super) fn runs(unit: &Unit) -> Result<Vec<Run>> {
             let data = &Dataset::digits()?;
             runs_on(&Regime { data, setting: *setting, learn: &Learn::default() }, unit)
         }
+        SweepTask::Toy(toy) => runs_on(&Toy::new(toy.data.read()?, toy.metric.metric())?, unit),
         SweepTask::Figures(figures) => {
             let case = PoseCase::generated(figures.pictures)?;
             runs_on(&PoseCase { size: [figures.size; 2], ..case }, unit)
@@ -127,7 +159,7 @@ fn runs_on<G: Ground>(ground: &G, unit: &Unit) -> Result<Vec<Run>> {
         SweepLoss::Original => ground.original(),
         SweepLoss::Remedy => ground.remedy(&task)?,
         SweepLoss::Learned(learning) => {
-            let (loss, judged) = ground.learned(&task, learning)?;
+            let (loss, judged) = ground.learned(&task, learning, &unit.train)?;
             agreement = Some(judged);
             match learning.beside {
                 0.0 => loss,
@@ -167,40 +199,91 @@ impl Ground for Regime<'_> {
     fn learned(
         &self,
         task: &Classification,
-        learning: &Learning<Learn, Train>,
+        learning: &Learned,
+        train: &Train,
     ) -> Result<Judged<Classification>> {
-        if learning.form.is_some() {
-            return Err(unused("form"));
-        }
-        let (metric, part) = (self.metric(), &task.splits.train);
-        let usual = |store: Store| sampler_of(store, self.setting.balanced());
-        let sampler =
-            learning.samples.of_classes(usual(task.store_predictions(metric.as_ref(), &learning.store)?));
-        let learned = learn_on(part, &sampler, metric.as_ref(), &learning.learn)?;
-        let mut other = task.clone();
-        other.splits.train = task.splits.validation.clone();
-        let train = Train { seed: learning.store.seed, ..self.setting.train(&Train::default()) };
-        let others = usual(other.store_predictions(metric.as_ref(), &train)?);
-        let samples = others.draw(metric.as_ref(), HELD_OUT, train.seed ^ HELD_OUT_SEED)?;
-        let agreement = learned.loss.agreement(metric.as_ref(), &samples)?;
-        Ok((Box::new(learned.loss), agreement))
+        let usual = |store| sampler_of(store, self.setting.balanced());
+        let storing = self.setting.train(&Train::default());
+        learned_of_classes(task, self.metric(), usual, &storing, (learning, train))
+    }
+}
+
+impl Ground for Toy {
+    type Case = Self;
+    type Task = Classification;
+
+    fn case(&self) -> &Self {
+        self
+    }
+
+    fn original(&self) -> LossOf<Classification> {
+        Box::new(CrossEntropy::default())
+    }
+
+    fn learned(
+        &self,
+        task: &Classification,
+        learning: &Learned,
+        train: &Train,
+    ) -> Result<Judged<Classification>> {
+        let usual = |store| self.sampler_of(store);
+        learned_of_classes(task, self.metric(), usual, &Train::default(), (learning, train))
+    }
+}
+
+/// A loss of class scores, learned from the usual samples of a store, with what is otherwise than usual.
+fn learned_of_classes(
+    task: &Classification,
+    metric: Arc<dyn Metric>,
+    usual: impl Fn(Store) -> Sampler,
+    storing: &Train,
+    (learning, train): (&Learned, &Train),
+) -> Result<Judged<Classification>> {
+    if learning.form.is_some() {
+        return Err(unused("form"));
+    }
+    let (metric_of, part) = (metric.as_ref(), &task.splits.train);
+    let sampler = learning.samples.of_classes(usual(task.store_predictions(metric_of, &learning.store)?));
+    let loss = learn_on(part, &sampler, metric_of, &learning.learn)?.loss;
+    let mut other = task.clone();
+    other.splits.train = task.splits.validation.clone();
+    let storing = Train { seed: train.seed, ..storing.clone() };
+    let others = usual(other.store_predictions(metric_of, &storing)?);
+    let samples = others.draw(metric_of, HELD_OUT, train.seed ^ HELD_OUT_SEED)?;
+    let agreement = loss.agreement(metric_of, &samples)?;
+    let Some(epochs) = learning.refresh else { return Ok((Box::new(loss), agreement)) };
+    let every = epochs * part.rows().div_ceil(train.batch);
+    let refreshed = Refreshed::new(loss, metric, sampler, learning.learn.clone(), every)?;
+    Ok((Box::new(refreshed), agreement))
+}
+
+impl Learned {
+    /// Refuses what only losses of classes have.
+    fn check_without_classes(&self) -> Result<()> {
+        let (usual, learn) = (Learn::default(), &self.learn);
+        let said = [
+            ("labels", self.samples.labels.is_some()),
+            ("refresh", self.refresh.is_some()),
+            ("input", learn.input != usual.input),
+            ("monotone", learn.monotone),
+            ("depth", learn.depth != usual.depth),
+            ("activation", learn.activation != usual.activation),
+        ];
+        said.iter().find(|option| option.1).map_or(Ok(()), |option| Err(unused(option.0)))
     }
 }
 
 impl Samples {
     /// The share of samples that no model has predicted, of predictions that are not relabelled; half if not given, as
     /// `reloss pose` and `reloss read` have it.
-    fn perturbed(&self) -> Result<f64> {
-        match self.labels {
-            None => Ok(self.random.unwrap_or(0.5)),
-            Some(_) => Err(unused("labels")),
-        }
+    fn perturbed(&self) -> f64 {
+        self.random.unwrap_or(0.5)
     }
 
     /// The usual samples of classes with what is otherwise here.
     fn of_classes(&self, usual: Sampler) -> Sampler {
         let source = match (usual.source, self.random) {
-            (Source::Stored(store), Some(random)) => Source::Mixed(store, random),
+            (Source::Stored(store) | Source::Mixed(store, _), Some(random)) => Source::Mixed(store, random),
             (source, _) => source,
         };
         let (labels, rows) = (self.labels.unwrap_or(usual.labels), self.rows.unwrap_or(usual.rows));
@@ -223,19 +306,24 @@ impl Ground for PoseCase {
     fn learned(
         &self,
         task: &PoseEstimation,
-        learning: &Learning<Learn, Train>,
+        learning: &Learned,
+        train: &Train,
     ) -> Result<Judged<PoseEstimation>> {
+        learning.check_without_classes()?;
+        if learning.learn.penalty.with_respect_to != Penalty::default().with_respect_to {
+            return Err(unused("with_respect_to"));
+        }
         let sampler = |task: &PoseEstimation, train: &Train, perturbed: f64| {
             PoseSampler::new(PoseSource::Stored(task.store_predictions(&self.metric, train)?, perturbed))
         };
-        let usual = sampler(task, &learning.store, learning.samples.perturbed()?)?;
+        let usual = sampler(task, &learning.store, learning.samples.perturbed())?;
         let own = PoseSampler { rows: learning.samples.rows.unwrap_or(usual.rows), ..usual };
         let form = learning.form.unwrap_or(PoseForm::Saturating);
         let learned = learn_pose(form, &self.metric, &own, &learning.learn)?;
-        let seed = learning.store.seed;
-        let train = Train { seed, ..PoseCase::storing(&PoseCase::comparison(Vec::new()).train) };
-        let others = sampler(&self.of_validation(seed)?, &train, Samples::default().perturbed()?)?;
-        let samples = others.draw(&self.metric, HELD_OUT, seed ^ HELD_OUT_SEED)?;
+        let usual = PoseCase::storing(&PoseCase::comparison(Vec::new()).train);
+        let storing = Train { seed: train.seed, ..usual };
+        let others = sampler(&self.of_validation(train.seed)?, &storing, Samples::default().perturbed())?;
+        let samples = others.draw(&self.metric, HELD_OUT, train.seed ^ HELD_OUT_SEED)?;
         let agreement = learned.loss.agreement(&self.metric, &samples)?;
         Ok((Box::new(learned.loss), agreement))
     }
@@ -259,7 +347,8 @@ impl Ground for Passages {
         Box::new(SpanCrossEntropy)
     }
 
-    fn learned(&self, task: &Reading, learning: &Learning<Learn, Train>) -> Result<Judged<Reading>> {
+    fn learned(&self, task: &Reading, learning: &Learned, train: &Train) -> Result<Judged<Reading>> {
+        learning.check_without_classes()?;
         if learning.form.is_some() {
             return Err(unused("form"));
         }
@@ -267,15 +356,15 @@ impl Ground for Passages {
         let sampler = |task: &Reading, train: &Train, perturbed: f64| {
             ReadingSampler::new(ReadingSource::Stored(task.store_predictions(&metric, train)?, perturbed))
         };
-        let usual = sampler(task, &learning.store, learning.samples.perturbed()?)?;
+        let usual = sampler(task, &learning.store, learning.samples.perturbed())?;
         let own = ReadingSampler { rows: learning.samples.rows.unwrap_or(usual.rows), ..usual };
         let draw = |count, seed| own.draw(&metric, count, seed);
         let learned = learn_reading(&metric, SpanInput::default(), draw, &learning.learn)?;
         let validation = &self.ground.parts[1];
         let parts = [validation.clone(), validation.clone(), validation.clone()];
         let other = ReadingCase::new(&ReadingGround { parts, ..self.ground.clone() }, None)?;
-        let train = Train { seed: learning.store.seed, ..ReadingGround::training() };
-        let others = sampler(&other.task, &train, Samples::default().perturbed()?)?;
+        let storing = Train { seed: train.seed, ..ReadingGround::training() };
+        let others = sampler(&other.task, &storing, Samples::default().perturbed())?;
         let samples = others.draw(&metric, HELD_OUT, train.seed ^ HELD_OUT_SEED)?;
         let agreement = learned.loss.agreement(&metric, &samples)?;
         Ok((Box::new(learned.loss), agreement))

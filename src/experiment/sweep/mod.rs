@@ -13,7 +13,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::Results;
+use super::{Results, Run};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::progress::Progress;
@@ -38,12 +38,12 @@ use spec::{Product, Spec};
 /// }]}
 /// ```
 ///
-/// - A task is `{"Digits": …}` with one of the regimes `"Clean"`, `{"Noise": 0.4}` and `{"LongTail": 20}`, `{"Figures": {"pictures": 240, "size": 64}}`
+/// - A task is `{"Digits": …}` with one of the regimes `"Clean"`, `{"Noise": 0.4}` and `{"LongTail": 20}`, `{"Toy": {"data": "TwoMoons", "metric": "F1"}}` (`BreastCancer`, `NoisyXor`; `ErrorRate`, `RocAuc`, `Jaccard`, `Matthews`), `{"Figures": {"pictures": 240, "size": 64}}`
 ///   or `{"Reading": {"questions": 4000}}`. Beside it `train` has options of [`Train`](crate::task::Train), `store` the same for the
 ///   model whose predictions losses are learned from, `learn` options of [`Learn`](crate::surrogate::Learn).
 /// - A loss is `"Original"`, `"Remedy"` (smoothed labels or class weights; digits) or `{"Learned": …}` with `learn` and `store`, which
 ///   go over the task's, `samples` (`random`: the share that no model predicted; `labels`, of digits:
-///   [`Labels`](crate::sampler::Labels); `rows`), `form` of [`PoseForm`](crate::surrogate::PoseForm) for figures, and `beside`, the weight of the
+///   [`Labels`](crate::sampler::Labels); `rows`), `form` of [`PoseForm`](crate::surrogate::PoseForm) for figures, `refresh` (digits: epochs after which the loss is learned again), and `beside`, the weight of the
 ///   original loss added to it. Beside it `train` goes over the task's.
 ///
 /// # Runs and files
@@ -253,6 +253,24 @@ impl Sweep {
                 Err(Error::undefined("merged sweep", reason))
             }
         }
+    }
+
+    /// Of the results of a larger sweep those of these runs.
+    ///
+    /// # Errors
+    /// [`Error::Undefined`] for a run that has none.
+    pub fn of(&self, results: &Results) -> Result<Results> {
+        let mut found = Results::default();
+        for unit in self.units()? {
+            let setting = unit.setting();
+            let own = |run: &&Run| run.loss == unit.name && run.setting == setting && run.seed == unit.seed;
+            let before = found.runs.len();
+            found.runs.extend(results.runs.iter().filter(own).cloned());
+            if found.runs.len() == before {
+                return Err(Error::undefined("sweep", format!("there are no results of {unit}")));
+            }
+        }
+        Ok(found)
     }
 
     /// The results of all runs, which are all run anew; no file is read or written.

@@ -58,10 +58,38 @@ struct LossEntry {
 pub(super) enum SweepTask {
     /// The embedded digits under a regime, judged by its metric.
     Digits(Setting),
+    /// Two classes under a metric of the batch as a set.
+    Toy(TwoClasses),
     /// Generated figures, judged by PCK.
     Figures(Figures),
     /// Questions about generated passages, judged by F1.
     Reading(Questions),
+}
+
+/// Two classes, as `reloss toy` has them.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TwoClasses {
+    pub(super) data: TwoClassData,
+    pub(super) metric: TwoClassMetric,
+}
+
+/// Which rows.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) enum TwoClassData {
+    BreastCancer,
+    TwoMoons,
+    NoisyXor,
+}
+
+/// What models are judged by, in the order of [`Toy::METRICS`](crate::experiment::Toy::METRICS).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) enum TwoClassMetric {
+    ErrorRate,
+    F1,
+    RocAuc,
+    Jaccard,
+    Matthews,
 }
 
 /// Generated figures.
@@ -122,6 +150,8 @@ pub(super) struct Learning<L, T> {
     pub(super) form: Option<PoseForm>,
     /// The weight of the task's original loss beside it.
     pub(super) beside: f32,
+    /// Epochs after which it is learned again from the model in training, for classes.
+    pub(super) refresh: Option<usize>,
 }
 
 /// What is otherwise than the task usually has it.
@@ -160,12 +190,11 @@ impl TaskEntry {
             SweepLoss::Original => SweepLoss::Original,
             SweepLoss::Remedy => SweepLoss::Remedy,
             SweepLoss::Learned(learning) => {
-                let Learning { samples, form, beside, .. } = learning.as_ref();
-                let learn = learning.learn.over(&self.learn.over(&task.learning(*form))?)?;
+                let Learning { samples, form, beside, refresh, .. } = learning.as_ref().clone();
+                let learn = learning.learn.over(&self.learn.over(&task.learning(form))?)?;
                 let store = learning.store.over(&self.store.over(&task.storing())?)?;
                 let (learn, store) = (Learn { seed, ..learn }, seeded(store));
-                let samples = samples.clone();
-                SweepLoss::Learned(Box::new(Learning { learn, store, samples, form: *form, beside: *beside }))
+                SweepLoss::Learned(Box::new(Learning { learn, store, samples, form, beside, refresh }))
             }
         };
         Ok(Unit { name: loss.name.clone(), task, loss: resolved, train: seeded(train), seed })

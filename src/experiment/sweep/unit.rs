@@ -57,8 +57,7 @@ impl Unit {
     /// # Errors
     /// [`Error::Parameter`] when the options cannot be written.
     pub fn address(&self) -> Result<String> {
-        let digest = Sha256::digest(format!("{} {}", env!("CARGO_PKG_VERSION"), self.described()?));
-        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(digest(format!("{} {}", env!("CARGO_PKG_VERSION"), self.described()?).as_bytes()))
     }
 
     /// Trains, and judges: an entry a metric, for a learned loss one more with its held-out Spearman, on samples that are the
@@ -102,14 +101,14 @@ impl Unit {
         Ok(folder.join(format!("{}.csv", self.address()?)))
     }
 
-    /// What the file holds: the results, above them what was run and how many entries follow.
+    /// What the file holds: the results, above them what was run and, first, the SHA-256 of all that follows.
     fn file(&self, path: &Path, results: &Results) -> Result<Vec<u8>> {
         // Bytes depend on what is run alone: names are given anew when files are read.
         let nameless = |run: &Run| Run { loss: String::new(), ..run.clone() };
         let results = Results { runs: results.runs.iter().map(nameless).collect() };
-        let version = env!("CARGO_PKG_VERSION");
-        let head = format!("reloss {version}, {} entries of {}", results.runs.len(), self.described()?);
-        results.to_csv(path, &head)
+        let whole =
+            results.to_csv(path, &format!("reloss {} {}", env!("CARGO_PKG_VERSION"), self.described()?))?;
+        Ok([format!("# {}\n", digest(&whole)).as_bytes(), &whole].concat())
     }
 
     /// Writes the results into a folder, atomically.
@@ -138,6 +137,11 @@ impl Unit {
         results.runs.iter_mut().for_each(|run| run.loss = self.name.clone());
         Ok(Some(results))
     }
+}
+
+/// The SHA-256 of some bytes, in hexadecimal.
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl fmt::Display for Unit {
