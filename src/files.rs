@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use serde::Deserialize;
 use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
@@ -69,4 +70,26 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 /// [`Error::Io`] naming the folder.
 pub fn create_folder(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).map_err(Error::io(path))
+}
+
+/// Reads JSON, naming file, line and the path inside it of what is wrong.
+pub(crate) fn json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
+    parse_json(&read(path)?).map_err(|(reason, line)| Error::data(path, Some(line), reason))
+}
+
+/// The value of some JSON, or what is wrong with it and in which line.
+pub(crate) fn parse_json<T: for<'de> Deserialize<'de>>(
+    bytes: &[u8],
+) -> std::result::Result<T, (String, usize)> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let (place, line) = (error.path().to_string(), error.inner().line());
+        match place.as_str() {
+            // The whole of the file, or what no path leads to.
+            "." | "?" => (error.inner().to_string(), line),
+            _ => (format!("{place}: {}", error.inner()), line),
+        }
+    })?;
+    reader.end().map_err(|error| (error.to_string(), error.line()))?;
+    Ok(value)
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::reading::json;
 use crate::error::{Error, Result};
+use crate::files::json;
 
 /// An annotated instance of a COCO keypoint file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]

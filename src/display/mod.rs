@@ -18,6 +18,7 @@
 //! # Ok::<(), reloss::Error>(())
 //! ```
 
+mod ablation;
 mod axis;
 mod block;
 mod canvas;
@@ -33,6 +34,7 @@ mod report;
 mod table;
 mod text;
 
+pub use ablation::{ablation, transfer_matrix};
 pub use axis::{Axis, Scale};
 pub use block::{Block, Part};
 pub use chart::{Layer, Panel};

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Candidate, Case, Comparison, Results};
 use crate::data::{Dataset, Split, Splits};
 use crate::error::Result;
@@ -13,7 +15,7 @@ use crate::surrogate::{learn, Learn, Learned};
 use crate::task::{Classification, Train};
 
 /// What is done to the data a model learns from; the test part stays as it is.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Setting {
     /// Nothing.
     Clean,
@@ -45,6 +47,19 @@ impl Setting {
     /// Whether its metric is a mean over classes, so that rows of rare classes weigh more.
     pub(super) fn balanced(&self) -> bool {
         matches!(self, Self::LongTail(_))
+    }
+
+    /// A long-tailed part is small: its epochs are doubled, for every loss.
+    pub(super) fn train(&self, all: &Train) -> Train {
+        let epochs = all.epochs * if self.balanced() { 2 } else { 1 };
+        Train { epochs, ..all.clone() }
+    }
+
+    /// How a loss is learned here: with weights of rows for a metric that is a mean over classes.
+    pub(super) fn learn(&self, all: &Learn) -> Learn {
+        let mut options = all.clone();
+        options.input.balanced = self.balanced();
+        options
     }
 
     /// The usual remedy of either regime: class weights, or smoothed labels.
@@ -133,11 +148,26 @@ pub(super) fn learn_from(
     metric: &dyn Metric,
     options: &Learn,
 ) -> Result<Learned> {
-    let mut sampler = Sampler::stored(store);
-    if options.input.balanced {
-        sampler = Sampler { labels: Labels::LongTail(100.0), rows: 128, ..sampler };
+    learn_on(part, &sampler_of(store, options.input.balanced), metric, options)
+}
+
+/// Samples of stored predictions; with long tails, where rows weigh by their class.
+pub(super) fn sampler_of(store: Store, balanced: bool) -> Sampler {
+    let sampler = Sampler::stored(store);
+    match balanced {
+        true => Sampler { labels: Labels::LongTail(100.0), rows: 128, ..sampler },
+        false => sampler,
     }
-    let mut learned = learn(metric, &sampler, options)?;
+}
+
+/// A loss learned from samples, for the classes of a training part.
+pub(super) fn learn_on(
+    part: &Dataset,
+    sampler: &Sampler,
+    metric: &dyn Metric,
+    options: &Learn,
+) -> Result<Learned> {
+    let mut learned = learn(metric, sampler, options)?;
     learned.loss = learned.loss.with_shares_of(part.labels(), part.classes())?;
     Ok(learned)
 }
@@ -161,10 +191,10 @@ impl Classify {
 }
 
 /// One data set under one setting.
-struct Regime<'a> {
-    data: &'a Dataset,
-    setting: Setting,
-    learn: &'a Learn,
+pub(super) struct Regime<'a> {
+    pub(super) data: &'a Dataset,
+    pub(super) setting: Setting,
+    pub(super) learn: &'a Learn,
 }
 
 impl Case for Regime<'_> {
@@ -186,16 +216,13 @@ impl Case for Regime<'_> {
         self.setting.task(self.data, seed)
     }
 
-    /// A long-tailed part is small: its epochs are doubled, for every loss.
     fn train(&self, all: &Train) -> Train {
-        let epochs = all.epochs * if self.setting.balanced() { 2 } else { 1 };
-        Train { epochs, ..all.clone() }
+        self.setting.train(all)
     }
 
     /// The learned loss knows this task's training part only.
     fn candidates(&self, task: &Classification, train: &Train) -> Result<Vec<Candidate>> {
-        let mut options = Learn { seed: train.seed, ..self.learn.clone() };
-        options.input.balanced = self.setting.balanced();
+        let options = Learn { seed: train.seed, ..self.setting.learn(self.learn) };
         let learned = learn_loss(task, self.metric().as_ref(), train, &options)?;
         let part = &task.splits.train;
         Ok(vec![

@@ -9,6 +9,7 @@ mod pose;
 mod reading;
 mod score;
 mod sort_numbers;
+mod sweep;
 mod timings;
 mod toy;
 mod translation;
@@ -22,6 +23,7 @@ pub use pose::{PoseCase, PoseLosses};
 pub use reading::{ReadingCase, ReadingGround};
 pub use score::Score;
 pub use sort_numbers::CompareSorters;
+pub use sweep::{Shard, Sweep, Unit};
 pub use timings::{Timing, Timings};
 pub use toy::{Pair, Progression, Toy};
 pub use translation::{TranslationCase, TranslationGround};
@@ -215,12 +217,16 @@ impl Results {
     /// # Errors
     /// [`Error::Io`] when the file cannot be written.
     pub fn save(&self, path: &Path, command: &str) -> Result<()> {
+        files::write_atomic(path, &self.to_csv(path, command)?)
+    }
+
+    /// What [`Results::save`] writes; `path` serves the messages.
+    fn to_csv(&self, path: &Path, command: &str) -> Result<Vec<u8>> {
         let mut writer = csv::Writer::from_writer(format!("# {command}\n").into_bytes());
         for run in &self.runs {
             writer.serialize(run).map_err(|e| Error::data(path, None, e))?;
         }
-        let bytes = writer.into_inner().map_err(|e| Error::data(path, None, e))?;
-        files::write_atomic(path, &bytes)
+        writer.into_inner().map_err(|e| Error::data(path, None, e))
     }
 
     /// Reads what [`Results::save`] wrote.

@@ -68,7 +68,15 @@ impl PoseCase {
     /// # Errors
     /// As [`PoseSet::figures`].
     pub fn figures() -> Result<Self> {
-        Ok(Self::new(PoseSet::figures(FIGURES, 64, 0)?, PoseSet::figures(300, 64, 1)?))
+        Self::generated(FIGURES)
+    }
+
+    /// As [`PoseCase::figures`], with so many to train on.
+    ///
+    /// # Errors
+    /// As [`PoseSet::figures`].
+    pub fn generated(pictures: usize) -> Result<Self> {
+        Ok(Self::new(PoseSet::figures(pictures, 64, 0)?, PoseSet::figures(300, 64, 1)?))
     }
 
     /// The figures of a folder in COCO's form: `keypoints_train.json`, `keypoints_val.json` to test on, and `images`; a folder
@@ -110,14 +118,32 @@ impl PoseCase {
         Learn { samples: 32, hidden: 8, penalty, ..Learn::default() }
     }
 
+    /// How the network is trained whose predictions losses are learned from.
+    pub(super) fn storing(train: &Train) -> Train {
+        Train { learning_rate: STORED_RATE, ..train.clone() }
+    }
+
     /// Where losses are learned from: what the network predicts while it trains with the squared error, half of the samples,
     /// and perturbed targets.
     ///
     /// # Errors
     /// What training has to say.
     pub fn sampler(&self, task: &PoseEstimation, train: &Train) -> Result<PoseSampler> {
-        let train = Train { learning_rate: STORED_RATE, ..train.clone() };
-        PoseSampler::new(PoseSource::Stored(task.store_predictions(&self.metric, &train)?, 0.5))
+        let store = task.store_predictions(&self.metric, &Self::storing(train))?;
+        PoseSampler::new(PoseSource::Stored(store, 0.5))
+    }
+
+    /// The task of these parts.
+    fn of_parts(&self, parts: [PoseSet; 3]) -> Result<PoseEstimation> {
+        let mut task = PoseEstimation::new(parts, self.size, self.network.clone())?;
+        task.augment = Some(PoseAugment { flip: self.train.mirrors(), ..PoseAugment::default() });
+        Ok(task)
+    }
+
+    /// The task of one seed's validation part, in place of all three.
+    pub(super) fn of_validation(&self, seed: u64) -> Result<PoseEstimation> {
+        let [_, validation] = self.train.split(VALIDATION, seed)?;
+        self.of_parts([validation.clone(), validation.clone(), validation])
     }
 
     /// A loss of this form learned from a sampler.
@@ -176,10 +202,7 @@ impl Case for PoseCase {
 
     fn task(&self, seed: u64) -> Result<PoseEstimation> {
         let [train, validation] = self.train.split(VALIDATION, seed)?;
-        let parts = [train, validation, self.test.as_ref().clone()];
-        let mut task = PoseEstimation::new(parts, self.size, self.network.clone())?;
-        task.augment = Some(PoseAugment { flip: self.train.mirrors(), ..PoseAugment::default() });
-        Ok(task)
+        self.of_parts([train, validation, self.test.as_ref().clone()])
     }
 
     /// Small sets get more epochs, as many steps as the generated figures.

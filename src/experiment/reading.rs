@@ -39,9 +39,22 @@ impl ReadingGround {
     /// # Errors
     /// As [`ReadingSet::world`].
     pub fn world() -> Result<Self> {
+        Self::generated(4000)
+    }
+
+    /// As [`ReadingGround::world`], of so many questions.
+    ///
+    /// # Errors
+    /// As [`ReadingSet::world`].
+    pub fn generated(questions: usize) -> Result<Self> {
         let config = |vocabulary| ReaderConfig { dropout: 0.0, ..ReaderConfig::small(vocabulary) };
-        let ground = Self::new(&ReadingSet::world(4000, 0)?, AnswerScript::Words)?;
+        let ground = Self::new(&ReadingSet::world(questions, 0)?, AnswerScript::Words)?;
         Ok(Self { config, ..ground })
+    }
+
+    /// How models are trained.
+    pub(super) fn training() -> Train {
+        Train { epochs: 6, batch: 1024, learning_rate: RATE, ramp: 0.1, ..Train::default() }
     }
 
     /// A file in the form of SQuAD (CMRC 2018, XQuAD), judged by this script; what does not fit is left out and counted.
@@ -60,7 +73,7 @@ impl ReadingGround {
         let parts = set.split(&TextSplit { validation: 0.1, test: 0.1, seed: 0 })?;
         let vocabulary = Arc::new(parts[0].vocabulary(VOCABULARY)?);
         let windows = WindowOptions { length: 128, stride: 96, ..WindowOptions::default() };
-        let train = Train { epochs: 6, batch: 1024, learning_rate: RATE, ramp: 0.1, ..Train::default() };
+        let train = Self::training();
         Ok(Self { parts, script, vocabulary, config: ReaderConfig::small, windows, train })
     }
 
@@ -155,13 +168,18 @@ impl ReadingCase {
         ReadingSampler::new(ReadingSource::Stored(store, 0.5))
     }
 
+    /// How losses are learned.
+    pub(super) fn options() -> Learn {
+        Learn { hidden: 32, output_bias: 2.0, ..Learn::default() }
+    }
+
     /// A loss learned from a sampler for F1.
     ///
     /// # Errors
     /// As [`learn_reading`].
     pub fn learn(&self, sampler: &ReadingSampler, seed: u64) -> Result<Learned<ReadingSurrogate>> {
         let metric = self.f1();
-        let options = Learn { hidden: 32, output_bias: 2.0, seed, ..Learn::default() };
+        let options = Learn { seed, ..Self::options() };
         let draw = |count, seed| sampler.draw(&metric, count, seed);
         learn_reading(&metric, SpanInput::default(), draw, &options)
     }

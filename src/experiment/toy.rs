@@ -8,7 +8,7 @@ use crate::data::{Dataset, Scaler, Split};
 use crate::error::{Error, Result};
 use crate::loss::{CrossEntropy, Loss};
 use crate::metric::{class_counts, ClassMetric, Metric};
-use crate::sampler::{Labels, Sample, Sampler};
+use crate::sampler::{Labels, Sample, Sampler, Store};
 use crate::surrogate::{learn, learn_watched, Fit, Input, Learn, Learned, Penalty, Slope};
 use crate::task::{Classification, Outcome, Train};
 
@@ -71,7 +71,7 @@ impl Toy {
     /// Chosen on seeds 200 to 203 of the three data sets: the log-odds unscaled (the metrics turn at 0, and a network of small
     /// inputs is too smooth there), a penalty of 0.01 on the sample's whole gradient (with 10 on every row's, the default
     /// for ten classes, far rows pull as much as near ones).
-    fn learning(metric: &ClassMetric) -> Learn {
+    pub(super) fn learning(metric: &ClassMetric) -> Learn {
         let set = metric.name() != ClassMetric::ERROR_RATE.name();
         Learn {
             input: Input { set, scale: 1.0, ..Input::default() },
@@ -97,8 +97,12 @@ impl Toy {
     /// # Errors
     /// What training has to say.
     pub fn sampler(&self, task: &Classification, train: &Train) -> Result<Sampler> {
-        let sampler = Sampler::mixed(task.store_predictions(&self.metric, train)?, 0.5);
-        Ok(Sampler { labels: self.labels, ..sampler })
+        Ok(self.sampler_of(task.store_predictions(&self.metric, train)?))
+    }
+
+    /// The same, of stored predictions.
+    pub(super) fn sampler_of(&self, store: Store) -> Sampler {
+        Sampler { labels: self.labels, ..Sampler::mixed(store, 0.5) }
     }
 
     /// A loss learned with these options from the task's predictions.

@@ -5,6 +5,7 @@ use dfdx::prelude::*;
 use super::dual::{linear, Dual};
 use super::elu::elu;
 use super::parameters::Parameters;
+use super::sequence::{affine, affine_jet, Activation, Jet};
 use crate::error::{Error, Result};
 use crate::{Dev, Matrix};
 
@@ -92,6 +93,55 @@ pub fn mlp_composed<T: Tape<f32, Dev>>(
         dual = dual.linear(pair[0], pair[1])?;
     }
     Ok(dual)
+}
+
+/// [`mlp`] with another activation in place of ELU.
+///
+/// # Errors
+/// As [`mlp`].
+pub fn mlp_with<T: Tape<f32, Dev>>(
+    layers: &Parameters,
+    activation: Activation,
+    x: &Matrix,
+    direction: &Matrix,
+    tape: T,
+) -> Result<Dual<T>> {
+    if activation == Activation::Elu {
+        return mlp(layers, x, direction, tape);
+    }
+    check(layers, x.shape().1)?;
+    let members: Vec<_> = layers.iter().collect();
+    let last = members.len() / 2 - 1;
+    let mut jet = Jet { value: x.clone().put_tape(tape), tangent: Some(direction.retaped::<T>()) };
+    for (i, pair) in members.chunks_exact(2).enumerate() {
+        let after = if i < last { activation } else { Activation::Identity };
+        jet = affine_jet(jet, pair[0], Some(pair[1]), after)?;
+    }
+    let without = || Error::shape("mlp", "a tangent", "none");
+    Ok(Dual { value: jet.value, tangent: jet.tangent.ok_or_else(without)? })
+}
+
+/// [`mlp_frozen`] with another activation in place of ELU.
+///
+/// # Errors
+/// As [`mlp_frozen`].
+pub fn mlp_frozen_with<T: Tape<f32, Dev>>(
+    layers: &Parameters,
+    activation: Activation,
+    x: Matrix<T>,
+) -> Result<Matrix<T>> {
+    if activation == Activation::Elu {
+        return mlp_frozen(layers, x);
+    }
+    check(layers, x.shape().1)?;
+    let members: Vec<_> = layers.iter().collect();
+    let last = members.len() / 2 - 1;
+    let mut x = x;
+    for (i, pair) in members.chunks_exact(2).enumerate() {
+        let after = if i < last { activation } else { Activation::Identity };
+        x = affine(x, pair[0], Some(pair[1]), after)?;
+    }
+    Ok(x)
 }
 
 /// The network's value, differentiable with respect to its input (the layers are frozen).

@@ -30,7 +30,6 @@ pub use adam::{Adam, AdamState};
 pub use dual::Dual;
 pub(crate) use dual::{linear, sigmoid};
 pub use elu::elu;
-pub(crate) use elu::elu_slope;
 pub(crate) use image::{activate, join, normalise, spread_shape, Bounds};
 pub use image::{
     average_pool, batch_norm, batch_norm_composed, batch_norm_with, batch_norm_with_composed, conv2d,
@@ -39,7 +38,7 @@ pub use image::{
 };
 pub(crate) use log_odds::row_log_odds;
 pub use log_odds::{target_log_odds, target_log_odds_composed};
-pub use mlp::{mlp, mlp_composed, mlp_frozen, mlp_frozen_composed};
+pub use mlp::{mlp, mlp_composed, mlp_frozen, mlp_frozen_composed, mlp_frozen_with, mlp_with};
 pub(crate) use parameters::{linear_layer, uniform};
 pub use parameters::{Parameter, Parameters};
 pub(crate) use probability::check_batch;

@@ -17,6 +17,7 @@ use rand_chacha::rand_core::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Dirichlet, Distribution, StandardNormal};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::metric::{Metric, Scores};
@@ -124,13 +125,15 @@ impl Generator {
 }
 
 /// What the labels of a sample are.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Labels {
     /// The stored ones (random predictions get uniform random labels).
     True,
     /// The predicted classes for the first ⌊u · rows⌋ rows, u uniform on [0, 1), random classes for
     /// the rest: accuracy covers [0, 1] evenly. As in the released code.
     Cover,
+    /// As `Cover`, with u uniform on \[from, to): accuracy covers a part of its range.
+    Between(f64, f64),
     /// As `Cover`, with class frequencies that thin out exponentially, the most frequent up to this
     /// many times the least, and a keep rate per class around the sample's u: macro averages
     /// cover their range, and what is right differs between frequent and rare classes.
@@ -200,6 +203,16 @@ impl Sampler {
         Self::new(Source::Mixed(store, random))
     }
 
+    /// The same sampler of another store, where it has one.
+    pub fn with_store(self, store: Store) -> Self {
+        let source = match self.source {
+            Source::Stored(_) => Source::Stored(store),
+            Source::Mixed(_, random) => Source::Mixed(store, random),
+            source => source,
+        };
+        Self { source, ..self }
+    }
+
     fn check(&self) -> Result<()> {
         let (classes, random) = match &self.source {
             Source::Stored(store) => (store.classes, 0.0),
@@ -219,6 +232,10 @@ impl Sampler {
             Labels::LongTail(most) if !(most >= 1.0 && most.is_finite()) => Err(Error::parameter(
                 "long tail",
                 format!("{most}: the ratio of class frequencies is 1 or more"),
+            )),
+            Labels::Between(from, to) if !(0.0 <= from && from < to && to <= 1.0) => Err(Error::parameter(
+                "between",
+                format!("{from} to {to} is no part of the range from 0 to 1"),
             )),
             _ => Ok(()),
         }
@@ -261,7 +278,11 @@ impl Sampler {
         let labels = match (self.labels, &tail) {
             (Labels::True, _) => truth,
             (_, None) => {
-                let kept = (rng.gen::<f64>() * self.rows as f64) as usize;
+                let (from, to) = match self.labels {
+                    Labels::Between(from, to) => (from, to),
+                    _ => (0.0, 1.0),
+                };
+                let kept = ((from + (to - from) * rng.gen::<f64>()) * self.rows as f64) as usize;
                 (0..self.rows)
                     .map(|i| if i < kept { scores.argmax(i) } else { rng.gen_range(0..classes) })
                     .collect()

@@ -27,6 +27,7 @@ use crate::Error;
 /// Qin, Liu, Li, "A general approximation framework for direct optimization of information retrieval measures",
 /// Information Retrieval 2010, eq. (10).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Pairwise {
     /// τ, in \[1e-12, 1e12\]. Default: 1 ("ours").
     pub temperature: f64,

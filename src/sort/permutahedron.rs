@@ -38,6 +38,7 @@ pub enum Regularization {
 /// # Reference
 /// Blondel, Teboul, Berthet, Djolonga, "Fast differentiable sorting and ranking", ICML 2020, propositions 3 to 5.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Permutahedron {
     /// Default: quadratic (the paper's code).
     pub regularization: Regularization,

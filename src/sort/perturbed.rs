@@ -30,6 +30,7 @@ use crate::error::{Error, Result};
 /// Berthet, Blondel, Teboul, Cuturi, Vert, Bach, "Learning with differentiable perturbed optimizers", NeurIPS 2020,
 /// proposition 3.1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Perturbed {
     /// σ, the noise's standard deviation, in \[1e-12, 1e12\]. Default: 1 (the paper's code).
     pub sigma: f64,

@@ -29,6 +29,7 @@ use crate::error::{Error, Result};
 /// Cuturi, Teboul, Vert, "Differentiable ranks and sorting using optimal transport", NeurIPS 2019, sections 3 and 4;
 /// their squared distance to evenly spaced targets is, once rows and columns are normalised, this product.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Sinkhorn {
     /// τ, in \[1e-12, 1e12\]: larger is softer. Default: 1 ("ours").
     pub temperature: f64,

@@ -59,6 +59,7 @@ impl Default for Way {
 /// # Ok::<(), reloss::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct SoftSort {
     /// The way. Default: the network of ReLoss's released code.
     pub way: Way,

@@ -28,6 +28,7 @@ use crate::error::{check_finite, Error, Result};
 /// # Ok::<(), reloss::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct SortingNetwork {
     /// The sorting network. Default: bitonic (released code).
     pub network: Network,

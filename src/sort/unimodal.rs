@@ -38,6 +38,7 @@ pub enum Unimodality {
 /// Grover, Wang, Zweig, Ermon, "Stochastic optimization of sorting networks via continuous relaxations", ICLR 2019,
 /// eq. (5); Prillo, Eisenschlos, "SoftSort: a continuous relaxation for the argsort operator", ICML 2020, eq. (3).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Unimodal {
     /// Default: NeuralSort.
     pub unimodality: Unimodality,

@@ -28,11 +28,12 @@ pub enum WithRespectTo {
 
 /// What the loss network is given of a row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Input {
     /// Which number of the row's logits.
     pub feature: Feature,
     /// Further ones, each but once; none in the released code.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<Feature>,
     /// Divides the logits; 1 in the released code.
     pub temperature: f32,
@@ -45,7 +46,6 @@ pub struct Input {
     /// their losses, so that the network sees the batch as a set, each row with its label (±1; two classes).
     ///
     /// Zaheer et al., "Deep Sets", NeurIPS 2017.
-    #[serde(default)]
     pub set: bool,
 }
 

@@ -11,10 +11,12 @@ use super::run::learn_network;
 use super::Surrogate;
 use crate::error::{check_positive, Error, Result};
 use crate::metric::Metric;
+use crate::ops::Activation;
 use crate::sampler::{Sample, Sampler};
 
 /// How a loss is learned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Learn {
     /// Updates of the network at most; the released code makes about 390 on ImageNet.
     pub steps: usize,
@@ -34,11 +36,14 @@ pub struct Learn {
     pub input: Input,
     /// Whether a better prediction may never cost more: the network is [`Network::monotone`] in its input, in place of
     /// the absolute value of a free one; not in the released code.
-    #[serde(default)]
     pub monotone: bool,
     /// Width of the network's hidden layers; 128 in the released code, 64 here ("ours": as good
     /// with few samples, and faster).
     pub hidden: usize,
+    /// Hidden layers of the network; 3 in the released code.
+    pub depth: usize,
+    /// What stands between its layers; ELU in the released code.
+    pub activation: Activation,
     /// Bias of the network's output at the start.
     ///
     /// 0 in the released code. Well above 0 the network starts positive, and its absolute value
@@ -75,6 +80,8 @@ impl Default for Learn {
             input: Input::default(),
             monotone: false,
             hidden: 64,
+            depth: 3,
+            activation: Activation::Elu,
             output_bias: 0.0,
             held_out: 256,
             evaluate_every: 10,
@@ -123,7 +130,8 @@ impl Learn {
 pub struct Step {
     /// From 1.
     pub step: usize,
-    /// Spearman between the (negated) loss and the metric on the step's samples: soft where ranks are fitted.
+    /// Correlation between the (negated) loss and the metric on the step's samples: that which is fitted, exact Spearman where
+    /// values are.
     pub agreement: f32,
     /// The penalty, without its weight.
     pub penalty: f32,
@@ -222,9 +230,11 @@ pub fn learn_watched(
     mut watch: impl FnMut(usize, &Surrogate) -> Result<()>,
 ) -> Result<Learned> {
     options.input.check()?;
+    let network = Network::deep(options.input.width(), options.hidden, options.depth, options.seed)?;
+    let network = network.with_activation(options.activation);
     let network = match options.monotone {
-        true => Network::monotone(&options.input.trends(), options.hidden, options.seed)?,
-        false => Network::new(options.input.width(), options.hidden, options.seed)?,
+        true => network.into_monotone(&options.input.trends())?,
+        false => network,
     };
     let network = network.with_output_bias(options.output_bias)?;
     let draw = |count, draw| options.batch(&sampler.draw(metric, count, options.seed_of(draw))?);

@@ -17,6 +17,7 @@ mod objective;
 mod pose;
 mod pretrained;
 mod reading;
+mod refreshed;
 mod report;
 mod run;
 mod translation;
@@ -34,6 +35,7 @@ pub use pose::{
 };
 pub use pretrained::Pretrained;
 pub use reading::{learn_reading, OfAnswers, ReadingSurrogate, SpanInput};
+pub use refreshed::Refreshed;
 pub use report::{Agreement, Calibration, Group, Profile, Report, ReportOptions, Reported, Rival, Warning};
 pub use run::learn_network;
 pub use translation::{
@@ -49,7 +51,7 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::loss::Loss;
 use crate::metric::Metric;
-use crate::ops::{check_batch, host, matrix};
+use crate::ops::{check_batch, host, matrix, Activation};
 use crate::sampler::Sample;
 use crate::{Dev, Matrix, Scalar, Tape};
 use input::Balance;
@@ -75,6 +77,9 @@ struct Notes {
     shares: Option<Vec<f32>>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     monotone: bool,
+    /// Where it is not ELU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    activation: Option<Activation>,
 }
 
 /// The notes' key in a file.
@@ -193,6 +198,7 @@ impl Surrogate {
             metric: self.metric.clone(),
             shares: self.shares.clone(),
             monotone: self.network.is_monotone(),
+            activation: Some(self.network.activation()).filter(|&activation| activation != Activation::Elu),
         };
         notes::to_safetensors(self.network.parameters(), NOTES, &notes)
     }
@@ -217,13 +223,14 @@ impl Surrogate {
         let data = |e: &dyn std::fmt::Display| Error::data(path, None, e);
         let notes = notes.unwrap_or_else(|| {
             let metric = "unknown".to_string();
-            Notes { input: Input::released(), metric, shares: None, monotone: false }
+            Notes { input: Input::released(), metric, shares: None, monotone: false, activation: None }
         });
         let network = Network::from_parameters(&parameters).and_then(|network| match notes.monotone {
             true => network.held_to(&notes.input.trends()),
             false => Ok(network),
         });
         let network = network.map_err(|e| data(&e))?;
+        let network = network.with_activation(notes.activation.unwrap_or(Activation::Elu));
         let loss = Self::new(network, notes.input, &notes.metric).map_err(|e| data(&e))?;
         Ok(Self { shares: notes.shares, ..loss })
     }

@@ -8,20 +8,31 @@ use super::feature::Trend;
 use super::input::Batch;
 use super::loss_network::{Judged, LossNetwork};
 use crate::error::{Error, Result};
-use crate::ops::{elu, elu_slope, host, linear, linear_layer, mlp, mlp_frozen, Dual, Parameter, Parameters};
+use crate::ops::{
+    host, linear, linear_layer, mlp_frozen_with, mlp_with, Activation, Dual, Parameter, Parameters,
+};
 use crate::{Dev, Matrix};
 
-/// The linear layers' names in the released code, from input to output.
-const LAYERS: [&str; 4] = ["logits_fcs.0", "logits_fcs.2", "loss.0", "loss.2"];
+/// Hidden layers in the released code.
+const DEPTH: usize = 3;
+
+/// The linear layers' names, from input to output, with those of the released code where it has three hidden layers.
+fn layers(depth: usize) -> impl Iterator<Item = String> {
+    let first = (1..depth).map(|layer| format!("logits_fcs.{}", 2 * (layer - 1)));
+    first.chain(["loss.0".to_string(), "loss.2".to_string()])
+}
 
 /// Four linear layers with ELU between them and one output: 33,409 parameters at width 128.
 ///
+/// Other depths ([`Network::deep`]) and activations ([`Network::with_activation`]) are for comparison.
 /// Its output is taken as it is where the network is monotone, and its absolute value elsewhere, as in the released code.
 #[derive(Debug, Clone)]
 pub struct Network {
     parameters: Parameters,
     /// Which way the output goes with each input, where it is bound to.
     trends: Option<Vec<Trend>>,
+    /// What stands between the layers.
+    activation: Activation,
 }
 
 impl Network {
@@ -37,16 +48,42 @@ impl Network {
     /// # Ok::<(), reloss::Error>(())
     /// ```
     pub fn new(inputs: usize, hidden: usize, seed: u64) -> Result<Self> {
+        Self::deep(inputs, hidden, DEPTH, seed)
+    }
+
+    /// As [`Network::new`], with so many hidden layers in place of three.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a width or depth of zero.
+    pub fn deep(inputs: usize, hidden: usize, depth: usize, seed: u64) -> Result<Self> {
         if inputs == 0 || hidden == 0 {
             return Err(Error::parameter("hidden", "inputs and hidden width must be positive"));
         }
+        if depth == 0 {
+            return Err(Error::parameter("depth", "it needs one hidden layer or more"));
+        }
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut members = Vec::new();
-        let widths = [inputs, hidden, hidden, hidden, 1];
-        for (name, pair) in LAYERS.iter().zip(widths.windows(2)) {
-            members.extend(linear_layer(name, pair[0], pair[1], &mut rng)?);
+        let widths = [vec![inputs], vec![hidden; depth], vec![1]].concat();
+        for (name, pair) in layers(depth).zip(widths.windows(2)) {
+            members.extend(linear_layer(&name, pair[0], pair[1], &mut rng)?);
         }
-        Ok(Self { parameters: Parameters::new(members), trends: None })
+        Ok(Self { parameters: Parameters::new(members), trends: None, activation: Activation::Elu })
+    }
+
+    /// The same network with this between its layers in place of ELU.
+    pub fn with_activation(self, activation: Activation) -> Self {
+        Self { activation, ..self }
+    }
+
+    /// What stands between its layers.
+    pub fn activation(&self) -> Activation {
+        self.activation
+    }
+
+    /// How many hidden layers it has.
+    pub fn depth(&self) -> usize {
+        self.weights().count() - 1
     }
 
     /// A freshly initialised network whose output goes one way with each input, whatever is learned.
@@ -73,13 +110,17 @@ impl Network {
     /// Decision Sciences 24, 1993 (signs of weights); Runje and Shankaranarayana, "Constrained monotonic neural
     /// networks", ICML 2023 (bends both ways), there by two activations, here by units that rise and fall.
     pub fn monotone(trends: &[Trend], hidden: usize, seed: u64) -> Result<Self> {
-        let network = Self::new(trends.len(), hidden, seed)?;
+        Self::new(trends.len(), hidden, seed)?.into_monotone(trends)
+    }
+
+    /// A freshly initialised network as a monotone one, its weights started anew.
+    pub(super) fn into_monotone(self, trends: &[Trend]) -> Result<Self> {
         let grown = |parameter: &Parameter, values: Vec<f32>| {
             // From uniform in ±1/√inputs to a mean size of 1/inputs: signs that agree add up.
             let factor = 2.0 / (parameter.value().shape().1 as f32).sqrt();
             values.into_iter().map(|w| factor * w).collect()
         };
-        network.signed(trends, |parameter, values, signs| {
+        self.signed(trends, |parameter, values, signs| {
             let signed = |(w, &sign): (f32, &f32)| if sign == 0.0 { w } else { sign * w.abs() };
             grown(parameter, values.into_iter().zip(signs).map(signed).collect())
         })
@@ -121,7 +162,7 @@ impl Network {
     /// The sign each weight is bound to, 0 where none.
     fn signs(&self, trends: &[Trend]) -> Vec<Vec<f32>> {
         let hidden = |unit: usize| [1.0, -1.0][unit % 2];
-        let layers = LAYERS.len();
+        let layers = self.depth() + 1;
         let of_layer = |(layer, parameter): (usize, &Parameter)| {
             let (outputs, inputs) = *parameter.value().shape();
             let input = |unit: usize| if layer == 0 { trends[unit].sign() } else { hidden(unit) };
@@ -145,7 +186,7 @@ impl Network {
             Parameter::new(parameter.name(), parameter.shape(), values)
         });
         let parameters = Parameters::new(members.collect::<Result<_>>()?);
-        Ok(Self { parameters, trends: Some(trends.to_vec()) })
+        Ok(Self { parameters, trends: Some(trends.to_vec()), ..self })
     }
 
     /// The same network with this bias of its last layer.
@@ -159,20 +200,22 @@ impl Network {
     /// The same network with one member replaced by that of the same name.
     fn with(self, new: Parameter) -> Result<Self> {
         let members = self.parameters.iter().map(|p| if p.name() == new.name() { &new } else { p }.clone());
-        Ok(Self { parameters: Parameters::new(members.collect()), trends: self.trends })
+        Ok(Self { parameters: Parameters::new(members.collect()), ..self })
     }
 
-    /// A network from tensors with the released code's names; their shapes give the widths.
+    /// A network from tensors with the released code's names: they give the depth, their shapes the widths; ELU between them.
     ///
     /// # Errors
     /// [`Error::Shape`] when a tensor is missing or two do not fit together.
     pub fn from_parameters(source: &Parameters) -> Result<Self> {
-        let first = source.iter().find(|p| p.name() == "logits_fcs.0.weight");
-        let shape = first.map(Parameter::shape);
+        let named = |layer: &str| source.iter().any(|p| p.name().starts_with(&format!("{layer}.")));
+        let depth = (1..).find(|&depth| !named(&format!("logits_fcs.{}", 2 * (depth - 1)))).unwrap_or(DEPTH);
+        let name = layers(depth).next().map_or(String::new(), |layer| format!("{layer}.weight"));
+        let shape = source.iter().find(|p| p.name() == name).map(Parameter::shape);
         let Some(&[hidden, inputs]) = shape else {
-            return Err(Error::shape("loss network", "a matrix logits_fcs.0.weight", format!("{shape:?}")));
+            return Err(Error::shape("loss network", format!("a matrix {name}"), format!("{shape:?}")));
         };
-        let mut network = Self::new(inputs, hidden, 0)?;
+        let mut network = Self::deep(inputs, hidden, depth, 0)?;
         network.parameters.assign(source)?;
         Ok(network)
     }
@@ -201,13 +244,13 @@ impl Network {
     /// # Errors
     /// [`Error::Shape`] for another number of inputs.
     pub fn rows<T: Tape<f32, Dev>>(&self, x: Matrix<T>) -> Result<Matrix<T>> {
-        self.loss(mlp_frozen(&self.parameters, x)?)
+        self.loss(mlp_frozen_with(&self.parameters, self.activation, x)?)
     }
 
     /// As [`Network::judge`], of samples seen as sets: |tail(mean over rows of head(row))|.
     fn sets<T: Tape<f32, Dev>>(&self, batch: &Batch, shape: (usize, usize), tape: T) -> Result<Judged<T>> {
         let (samples, rows) = shape;
-        let (value, tangents) = along(&self.head(), batch, tape)?;
+        let (value, tangents) = along(&self.head(), self.activation, batch, tape)?;
         let hidden = value.shape().1;
         let shape = (samples, rows, hidden);
         let mean = value.try_reshape_like(&shape)?.try_mean::<(usize, usize), Axis<1>>()?;
@@ -224,7 +267,7 @@ impl Network {
 
     /// The loss of one batch seen as a set, differentiable with respect to its input (the layers are frozen).
     pub(super) fn set<T: Tape<f32, Dev>>(&self, x: Matrix<T>) -> Result<Matrix<T>> {
-        let rows = mlp_frozen(&self.head(), x)?;
+        let rows = mlp_frozen_with(&self.head(), self.activation, x)?;
         let width = rows.shape().1;
         let mean = rows.try_mean::<(usize,), Axis<0>>()?.try_reshape_like(&(1, width))?;
         self.loss(self.tail(mean)?)
@@ -232,23 +275,23 @@ impl Network {
 
     /// The layers before the mean over rows: all but the last.
     fn head(&self) -> Parameters {
-        Parameters::new(self.parameters.iter().take(6).cloned().collect())
+        Parameters::new(self.parameters.iter().take(2 * self.depth()).cloned().collect())
     }
 
     /// Weight and bias of the layer after the mean over rows.
     fn last(&self) -> (&Parameter, &Parameter) {
-        let layers: Vec<&Parameter> = self.parameters.iter().skip(6).collect();
+        let layers: Vec<&Parameter> = self.parameters.iter().skip(2 * self.depth()).collect();
         (layers[0], layers[1])
     }
 
     fn tail<T: Tape<f32, Dev>>(&self, mean: Matrix<T>) -> Result<Matrix<T>> {
         let (weight, bias) = self.last();
-        linear(elu(mean)?, weight, bias)
+        linear(self.activation.of(mean)?, weight, bias)
     }
 
     /// The derivative of [`Network::tail`] with respect to its input, (samples, hidden).
     fn tail_slope<T: Tape<f32, Dev>>(&self, mean: Matrix<T>) -> Result<Matrix<T>> {
-        let slope = elu_slope(mean)?;
+        let slope = self.activation.slope(mean)?;
         let shape = *slope.shape();
         let weight = self.last().0.value().retaped::<T>().try_reshape_like(&(shape.1,))?;
         Ok(slope.try_mul(weight.try_broadcast_like::<_, Axis<0>>(&shape)?)?)
@@ -273,7 +316,7 @@ impl LossNetwork for Network {
         if batch.set {
             return self.sets(batch, shape, tape);
         }
-        let (value, tangents) = along(&self.parameters, batch, tape)?;
+        let (value, tangents) = along(&self.parameters, self.activation, batch, tape)?;
         let losses = self.loss(value)?.try_mul(batch.weight.clone())?.try_reshape_like(&shape)?;
         Ok(Judged {
             losses: losses.try_mean::<(usize,), Axis<1>>()?,
@@ -294,7 +337,8 @@ impl LossNetwork for Network {
     }
 
     fn with_values(&self, values: &Parameters) -> Result<Self> {
-        Ok(Self { trends: self.trends.clone(), ..Self::from_parameters(values)? })
+        let network = Self::from_parameters(values)?;
+        Ok(Self { trends: self.trends.clone(), activation: self.activation, ..network })
     }
 
     /// Turned upside down around its output bias; a monotone one goes the only way it may.
@@ -321,13 +365,15 @@ impl LossNetwork for Network {
 /// The outputs of layers for a batch, and their derivatives along each of its directions.
 fn along<T: Tape<f32, Dev>>(
     layers: &Parameters,
+    activation: Activation,
     batch: &Batch,
     tape: T,
 ) -> Result<(Matrix<T>, Vec<Matrix<T>>)> {
     let mut tape = Some(tape);
     let (mut first, mut tangents) = (None, Vec::with_capacity(batch.directions.len()));
     for direction in &batch.directions {
-        let Dual { value, tangent } = mlp(layers, &batch.x, direction, tape.take().unwrap_or_default())?;
+        let tape = tape.take().unwrap_or_default();
+        let Dual { value, tangent } = mlp_with(layers, activation, &batch.x, direction, tape)?;
         if first.is_none() {
             first = Some(value);
             tangents.push(tangent);

@@ -5,12 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use super::input::WithRespectTo;
 use super::loss_network::LossNetwork;
-use crate::correlation::{soft_spearman, spearman};
+use crate::correlation::{soft_kendall, soft_pearson, soft_spearman, spearman};
 use crate::error::{Error, Result};
 use crate::metric::{Direction, Metric};
 use crate::ops::host;
+use crate::rank::{rank, Ties};
 use crate::sort::SoftSort;
-use crate::{Scalar, Tape};
+use crate::{Matrix, Scalar, Tape};
 
 /// Which loss the penalty's gradient belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +31,13 @@ pub enum Slope {
 pub enum Fit {
     /// Samples are ranked alike: ReLoss, by these soft ranks.
     Rank(SoftSort),
+    /// As `Rank`, but samples of equal metric get different ranks, in the order they are drawn, as in the released code.
+    Ordinal(SoftSort),
+    /// Pairs of samples are ordered alike: Kendall's τ with soft signs, of this temperature in standard deviations of the
+    /// losses.
+    Kendall(f64),
+    /// Values correlate: Pearson's correlation, so that the loss is to be a straight line of the metric.
+    Pearson,
     /// The loss *is* the metric, as an error from 0 (best) to 1, in squared distance: what losses were learned by
     /// before, and the paper compares with (Grabocka et al. 2019). For metrics with a bounded range.
     Value,
@@ -41,11 +49,28 @@ impl Default for Fit {
     }
 }
 
+impl Fit {
+    /// The correlation of losses, (1, samples), with what they are to follow.
+    fn correlation(&self, losses: Matrix<Tape>, target: &[f64]) -> Result<Scalar<Tape>> {
+        match self {
+            Self::Rank(sort) => soft_spearman(losses, target, sort),
+            Self::Ordinal(_) if target.windows(2).all(|pair| pair[0] == pair[1]) => {
+                Err(Error::undefined("soft_spearman", "all samples have the same metric"))
+            }
+            Self::Ordinal(sort) => soft_spearman(losses, &rank(target, Ties::Ordinal)?, sort),
+            Self::Kendall(temperature) => soft_kendall(losses, target, *temperature),
+            Self::Pearson => soft_pearson(losses, target),
+            Self::Value => Err(Error::parameter("fit", "values are not correlated")),
+        }
+    }
+}
+
 /// The gradient penalty, weight · mean over rows of (‖∇L‖₂ − 1)², before a balanced row's weight.
 ///
 /// # Reference
 /// ReLoss, Eq. (8).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Penalty {
     /// λ; 10 in the released code, 0 switches the penalty off.
     pub weight: f32,
@@ -74,8 +99,8 @@ impl Penalty {
 pub struct Objective {
     /// To be minimised: the fit, −agreement for ranks, plus weight · penalty.
     pub total: Scalar<Tape>,
-    /// Spearman correlation between −loss and the metric (loss, where lower is better): soft where ranks are fitted,
-    /// exact where values are.
+    /// Correlation between −loss and the metric (loss, where lower is better): that which is fitted, exact Spearman where
+    /// values are.
     pub agreement: f32,
     /// The penalty, without its weight.
     pub penalty: f32,
@@ -85,7 +110,7 @@ pub struct Objective {
 ///
 /// L is the sample's loss, the mean of |network| over its rows; M its metric; ρ the Pearson
 /// correlation of the soft ranks of the standardised losses with the average ranks of the
-/// metric. Where values are fitted, the mean of (L − error)² stands for −ρ. The penalty's own gradient is exact: see
+/// metric, unless [`Fit`] says otherwise. Where values are fitted, the mean of (L − error)² stands for −ρ. The penalty's own gradient is exact: see
 /// [`crate::ops::Dual`].
 ///
 /// # Errors
@@ -107,19 +132,19 @@ pub fn objective<N: LossNetwork, P: ?Sized, L: ?Sized>(
     let (samples, rows) = *judged.slopes.shape();
     let direction = metric.direction();
     let (distance, agreement) = match fit {
-        Fit::Rank(sort) => {
-            let target: Vec<f64> = values.iter().map(|m| direction.sign() * m).collect();
-            let losses = judged.losses.try_negate()?.try_reshape_like(&(1, samples))?;
-            let agreement = soft_spearman(losses, &target, sort)?;
-            let value = crate::ops::scalar(&agreement);
-            (agreement.try_negate()?, value)
-        }
         Fit::Value => {
             let errors = errors(metric, values)?;
             let losses: Vec<f64> = host(&judged.losses).into_iter().map(f64::from).collect();
             let agreement = agreement(&losses, values, direction)? as f32;
             let errors = judged.losses.device().try_tensor_from_vec(errors, (samples,))?;
             (judged.losses.try_sub(errors)?.try_square()?.try_mean()?, agreement)
+        }
+        _ => {
+            let target: Vec<f64> = values.iter().map(|m| direction.sign() * m).collect();
+            let losses = judged.losses.try_negate()?.try_reshape_like(&(1, samples))?;
+            let agreement = fit.correlation(losses, &target)?;
+            let value = crate::ops::scalar(&agreement);
+            (agreement.try_negate()?, value)
         }
     };
     let norm = judged.slopes.try_abs()?;

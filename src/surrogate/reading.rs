@@ -183,7 +183,8 @@ impl Loss<Spans> for ReadingSurrogate {
 
 /// Learns a loss of answers whose ranking agrees with the metric's.
 ///
-/// `draw` makes so many samples from a seed, the same from the same. Of `options`, `input` and `monotone` have no meaning here;
+/// `draw` makes so many samples from a seed, the same from the same. Of `options`, `input`, `monotone`, `depth` and `activation` have no
+/// meaning here;
 /// the penalty's gradient is that of the features or of the logits.
 ///
 /// # Errors

@@ -17,6 +17,7 @@ use crate::Matrix;
 
 /// How a model is trained. The learning rate falls linearly to 0, after it has risen to its height.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Train {
     /// Passes over the training part.
     pub epochs: usize,
@@ -25,7 +26,6 @@ pub struct Train {
     /// Adam's learning rate at the start.
     pub learning_rate: f64,
     /// The share of steps, from the start, in which the learning rate rises linearly from 0; 0 starts at its height.
-    #[serde(default)]
     pub ramp: f64,
     /// The share of steps, from the start, made with cross-entropy before the loss takes over.
     ///
@@ -37,7 +37,6 @@ pub struct Train {
     pub handover: f64,
     /// Epochs without a better validation metric after which training stops with the best model; 0 never stops and keeps the
     /// last.
-    #[serde(default)]
     pub patience: usize,
     /// Seed of the model's start and of the batches' order.
     pub seed: u64,

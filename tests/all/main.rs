@@ -32,6 +32,7 @@ mod sort;
 mod sorting_task;
 mod support;
 mod surrogate;
+mod sweep;
 mod toy;
 mod translation;
 mod translation_data;

@@ -75,6 +75,26 @@ fn store() -> Store {
 }
 
 #[test]
+fn labels_between_two_shares_cover_that_part_of_the_range() {
+    let sampler = |from, to| Sampler { labels: Labels::Between(from, to), ..Sampler::random(10) };
+    let metrics = |from, to| -> Vec<f64> {
+        let samples = sampler(from, to).draw(&TopK::ACCURACY, 400, 0).unwrap();
+        samples.iter().map(|sample| sample.metric).collect()
+    };
+    // Kept rows are right, of the others a tenth by chance.
+    let high = metrics(0.75, 1.0);
+    assert!(high.iter().all(|&m| m >= 0.75) && high.iter().any(|&m| m > 0.97));
+    let low = metrics(0.0, 0.25);
+    assert!(low.iter().all(|&m| m < 0.6) && low.iter().any(|&m| m < 0.15));
+    let cover = Sampler::random(10).draw(&TopK::ACCURACY, 400, 0).unwrap();
+    assert_eq!(metrics(0.0, 1.0), cover.iter().map(|sample| sample.metric).collect::<Vec<f64>>());
+    for (from, to) in [(0.5, 0.5), (-0.1, 0.5), (0.5, 1.1), (f64::NAN, 1.0)] {
+        let refused = sampler(from, to).draw(&TopK::ACCURACY, 1, 0);
+        assert!(matches!(refused, Err(Error::Parameter { name: "between", .. })), "{from} {to}");
+    }
+}
+
+#[test]
 fn relabelling_covers_the_metrics_range() {
     let long_tail = Sampler { labels: Labels::LongTail(50.0), ..Sampler::stored(store()) };
     let cases: [(Sampler, &dyn Metric); 4] = [

@@ -115,6 +115,48 @@ fn reference(layers: &[(Vec<usize>, Vec<f64>)], x: &[f64], d: &[f64]) -> f64 {
 }
 
 #[test]
+fn mlps_of_other_activations_have_right_tangents_and_gradients() {
+    let network = Network::new(2, 6, 4).unwrap();
+    let (x, d) = inputs(40, 2);
+    let along = |layers: &Parameters, activation, step: f32| {
+        let moved = wide(&host(&x)).into_iter().zip(wide(&host(&d))).map(|(x, d)| x as f32 + step * d as f32);
+        wide(&host(&mlp_frozen_with(layers, activation, matrix(moved.collect(), 40, 2).unwrap()).unwrap()))
+    };
+    for activation in [Activation::Identity, Activation::Tanh, Activation::Relu, Activation::Elu] {
+        let layers = network.parameters();
+        let dual = mlp_with(layers, activation, &x, &d, Tape::default()).unwrap();
+        let (ahead, behind) = (along(layers, activation, 1e-3), along(layers, activation, -1e-3));
+        let slopes: Vec<f64> = ahead.iter().zip(&behind).map(|(a, b)| (a - b) / 2e-3).collect();
+        assert_close(&wide(&host(&dual.value)), &along(layers, activation, 0.0), 1e-6);
+        // A kink of relu may lie between the two.
+        assert_close(
+            &wide(&host(&dual.tangent)),
+            &slopes,
+            if activation == Activation::Relu { 5e-2 } else { 2e-3 },
+        );
+        let probe = |layers: &Parameters| {
+            let dual = mlp_with(layers, activation, &x, &d, Tape::default()).unwrap();
+            let value = |t: Vec<f64>| t.iter().map(|v| v * v).sum::<f64>() / t.len() as f64;
+            let slope = wide(&host(&dual.tangent)).iter().map(|t| t.abs()).sum::<f64>() / 40.0;
+            value(wide(&host(&dual.value))) + slope.sqrt()
+        };
+        let exact = gradients(layers, dual);
+        for (layer, gradient) in exact.iter().enumerate() {
+            let moved = |step: f32| {
+                let members = layers.iter().enumerate().map(|(i, p)| {
+                    let mut values = host(p.value());
+                    values[0] += if i == layer { step } else { 0.0 };
+                    Parameter::new(p.name(), p.shape(), values).unwrap()
+                });
+                probe(&Parameters::new(members.collect()))
+            };
+            let difference = (moved(2e-3) - moved(-2e-3)) / 4e-3;
+            assert_close(&[f64::from(gradient[0])], &[difference], 1e-2);
+        }
+    }
+}
+
+#[test]
 fn frozen_mlp_passes_gradients_to_its_input() {
     let network = Network::new(3, 8, 5).unwrap();
     let (x, _) = inputs(200, 3);

@@ -3,10 +3,12 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use dfdx::prelude::*;
+use reloss::correlation::{kendall_tau_b, pearson, spearman};
 use reloss::loss::{self, value, CrossEntropy, Focal, Loss, MeanAbsoluteError};
 use reloss::metric::{ClassMetric, Custom, Direction, Metric, Scores, TopK};
-use reloss::ops::{host, matrix, Parameters};
-use reloss::sampler::{Sample, Sampler};
+use reloss::ops::{host, matrix, Activation, Parameters};
+use reloss::rank::{rank, Ties};
+use reloss::sampler::{Sample, Sampler, Store};
 use reloss::sort::{SoftSort, SortingNetwork};
 use reloss::surrogate::*;
 use reloss::{Error, Tape};
@@ -17,9 +19,8 @@ fn samples(count: usize) -> Vec<Sample> {
     Sampler::random(5).draw(&TopK::ACCURACY, count, 7).unwrap()
 }
 
-fn gradient(network: &Network, batch: &Batch, penalty: &Penalty) -> Vec<f64> {
-    let value =
-        objective(network, batch, &TopK::ACCURACY, penalty, &Fit::default(), Tape::default()).unwrap();
+fn gradient(network: &Network, batch: &Batch, penalty: &Penalty, fit: &Fit) -> Vec<f64> {
+    let value = objective(network, batch, &TopK::ACCURACY, penalty, fit, Tape::default()).unwrap();
     let mut gradients = value.total.backward();
     let mut flat = Vec::new();
     for p in network.parameters().iter() {
@@ -40,7 +41,8 @@ fn moved(network: &Network, index: usize, step: f32) -> Network {
         before += values.len();
         reloss::ops::Parameter::new(p.name(), p.shape(), values).unwrap()
     });
-    Network::from_parameters(&Parameters::new(members.collect())).unwrap()
+    let moved = Network::from_parameters(&Parameters::new(members.collect())).unwrap();
+    moved.with_activation(network.activation())
 }
 
 #[test]
@@ -53,7 +55,7 @@ fn objective_gradient_agrees_with_finite_differences() {
                 let input = Input { feature, temperature: 2.0, scale: 0.5, ..Input::default() };
                 let batch = Batch::new(&samples, &input, with_respect_to).unwrap();
                 let penalty = Penalty { weight: 0.1, with_respect_to, slope };
-                let exact = gradient(&network, &batch, &penalty);
+                let exact = gradient(&network, &batch, &penalty, &Fit::default());
                 let at = |i: usize, step: f32| {
                     let network = moved(&network, i, step);
                     let (metric, fit) = (TopK::ACCURACY, Fit::default());
@@ -70,6 +72,112 @@ fn objective_gradient_agrees_with_finite_differences() {
             }
         }
     }
+}
+
+#[test]
+fn other_fits_have_right_gradients_and_limits() {
+    let network = Network::deep(1, 6, 2, 2).unwrap().with_activation(Activation::Tanh);
+    let samples = samples(12);
+    let batch = Batch::new(&samples, &Input::default(), WithRespectTo::Feature).unwrap();
+    let penalty = Penalty { weight: 0.1, ..Penalty::default() };
+    let at = |network: &Network, fit: &Fit| {
+        objective(network, &batch, &TopK::ACCURACY, &penalty, fit, Tape::default()).unwrap()
+    };
+    for fit in [Fit::Kendall(0.5), Fit::Pearson, Fit::Ordinal(SoftSort::default()), Fit::Value] {
+        let exact = gradient(&network, &batch, &penalty, &fit);
+        let scale = exact.iter().fold(1.0f64, |m, g| m.max(g.abs()));
+        for i in (0..exact.len()).step_by(3) {
+            let total = |step| f64::from(reloss::ops::scalar(&at(&moved(&network, i, step), &fit).total));
+            assert_close(&[exact[i]], &[(total(2e-3) - total(-2e-3)) / 4e-3], 2e-2 * scale);
+        }
+    }
+    // The loss of each sample, and what the correlations are of their negatives.
+    let loss = Surrogate::new(network.clone(), Input::default(), "accuracy").unwrap();
+    let losses: Vec<f64> = loss.values(&samples).unwrap().iter().map(|loss| -loss).collect();
+    let metric: Vec<f64> = samples.iter().map(|sample| sample.metric).collect();
+    let of = |fit| f64::from(at(&network, &fit).agreement);
+    assert_close(&[of(Fit::Pearson)], &[pearson(&losses, &metric).unwrap()], 1e-4);
+    assert_close(&[of(Fit::Kendall(1e-5))], &[kendall_tau_b(&losses, &metric).unwrap()], 1e-4);
+    // As sharp as ranks can be: ties of the metric broken by position.
+    let sharp = SortingNetwork { steepness: 1e7, ..SortingNetwork::default() };
+    let ordinal = spearman(&losses, &rank(&metric, Ties::Ordinal).unwrap()).unwrap();
+    assert!((ordinal - spearman(&losses, &metric).unwrap()).abs() > 1e-3, "the samples have ties");
+    assert_close(&[of(Fit::Ordinal(sharp.into()))], &[ordinal], 1e-3);
+    assert_close(&[of(Fit::Rank(sharp.into()))], &[spearman(&losses, &metric).unwrap()], 1e-3);
+}
+
+#[test]
+fn no_fit_learns_from_samples_of_one_metric() {
+    let network = Network::new(1, 4, 0).unwrap();
+    let one = vec![samples(1)[0].clone(); 6];
+    let batch = Batch::new(&one, &Input::default(), WithRespectTo::Feature).unwrap();
+    let soft = SoftSort::default();
+    for fit in [Fit::Rank(soft), Fit::Ordinal(soft), Fit::Kendall(0.1), Fit::Pearson] {
+        let refused =
+            objective(&network, &batch, &TopK::ACCURACY, &Penalty::default(), &fit, Tape::default());
+        assert!(matches!(refused, Err(Error::Undefined { .. })), "{fit:?}: {refused:?}");
+    }
+}
+
+#[test]
+fn networks_of_any_depth_and_activation_are_learned_and_survive_their_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("loss.safetensors");
+    for (depth, activation, monotone, set) in [
+        (1, Activation::Elu, false, false),
+        (1, Activation::Tanh, false, true),
+        (2, Activation::Relu, true, false),
+        (3, Activation::Identity, false, true),
+        (5, Activation::Tanh, true, false),
+    ] {
+        let input = Input { set, ..Input::default() };
+        let options =
+            Learn { depth, activation, monotone, input, hidden: 6, output_bias: 2.0, steps: 3, ..quick() };
+        let sampler = Sampler::random(2);
+        let loss = learn(&TopK::ACCURACY, &sampler, &options).unwrap().loss;
+        assert_eq!((loss.network().depth(), loss.network().activation()), (depth, activation));
+        let layers = loss.network().parameters().iter().count();
+        assert_eq!(layers, 2 * (depth + 1));
+        loss.save(&path).unwrap();
+        let back = Surrogate::load(&path).unwrap();
+        assert_eq!((back.network().depth(), back.network().activation()), (depth, activation));
+        let samples = sampler.draw(&TopK::ACCURACY, 9, 3).unwrap();
+        assert_eq!(back.values(&samples).unwrap(), loss.values(&samples).unwrap());
+        if monotone {
+            let curve: Vec<f64> = (1..40)
+                .map(|i| f64::from(i) / 40.0)
+                .map(|p| {
+                    let scores = Scores::new(vec![(p / (1.0 - p)).ln() as f32, 0.0], 2).unwrap();
+                    value(&loss, &scores, &[0]).unwrap()
+                })
+                .collect();
+            assert!(curve.windows(2).all(|pair| pair[1] <= pair[0] + 1e-6), "{curve:?}");
+        }
+    }
+    assert!(matches!(Network::deep(1, 4, 0, 0), Err(Error::Parameter { name: "depth", .. })));
+    // A layer that is missing is no shallower network.
+    let all = Network::new(1, 4, 0).unwrap();
+    let without = all.parameters().iter().filter(|p| p.name() != "logits_fcs.2.weight").cloned().collect();
+    assert!(matches!(Network::from_parameters(&Parameters::new(without)), Err(Error::Shape { .. })));
+}
+
+#[test]
+fn a_refreshed_loss_is_the_one_learned_from_what_it_saw() {
+    let options = Learn { steps: 4, output_bias: 2.0, ..quick() };
+    let first = learn(&TopK::ACCURACY, &Sampler::random(5), &options).unwrap().loss;
+    let template = Sampler { rows: 16, ..Sampler::stored(Store::empty(5)) };
+    let metric = std::sync::Arc::new(TopK::ACCURACY);
+    let refreshed =
+        Refreshed::new(first.clone(), metric.clone(), template.clone(), options.clone(), 2).unwrap();
+    let seen = samples(3);
+    let of = |loss: &dyn Loss, sample: &Sample| value(loss, &sample.scores, &sample.labels).unwrap();
+    let values: Vec<f64> = seen.iter().map(|sample| of(&refreshed, sample)).collect();
+    let mut store = Store::new(seen[0].scores.clone(), seen[0].labels.clone()).unwrap();
+    store.append(seen[1].scores.clone(), seen[1].labels.clone()).unwrap();
+    let second = learn(&TopK::ACCURACY, &template.clone().with_store(store), &options).unwrap().loss;
+    assert_eq!(values, [of(&first, &seen[0]), of(&first, &seen[1]), of(&second, &seen[2])]);
+    assert_ne!(of(&first, &seen[2]), values[2]);
+    assert!(matches!(Refreshed::new(first, metric, template, options, 0), Err(Error::Parameter { .. })));
 }
 
 /// Two classes, 12 rows a sample, F1 for a metric: no mean over rows.

@@ -9,6 +9,7 @@ mod report;
 mod runs;
 mod score;
 mod sort_numbers;
+mod sweep;
 mod translate;
 
 use std::process::ExitCode;
@@ -43,6 +44,8 @@ enum Command {
     Report(report::Arguments),
     /// Four-digit numbers: read them off images, supervised by their order alone; relaxations compared (1 seed).
     SortNumbers(sort_numbers::Arguments),
+    /// Runs that a file declares: any losses on any tasks, over any number of processes that share a folder.
+    Sweep(sweep::Arguments),
     /// Predictions in files: their metrics with 95 % bootstrap intervals.
     #[command(subcommand)]
     Score(score::Arguments),
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::Baselines(arguments) => comparisons::baselines(&arguments),
         Command::Report(arguments) => report::run(&arguments),
         Command::SortNumbers(arguments) => sort_numbers::run(&arguments),
+        Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Score(arguments) => score::run(&arguments),
     };
     match done {

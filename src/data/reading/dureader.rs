@@ -6,10 +6,10 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::set::Found;
-use super::squad::parse;
 use super::{Answer, Question, ReadingSet};
 use crate::data::{lines, stem, Unfit};
 use crate::error::{Error, Result};
+use crate::files::parse_json;
 
 /// One line. Lists that a part of the set lacks are empty.
 #[derive(Deserialize)]
@@ -53,7 +53,7 @@ impl ReadingSet {
         let mut found = Vec::new();
         for (i, text) in lines(path)?.iter().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
             let refuse = |reason: String| Error::data(path, Some(i + 1), reason);
-            let record: Record = parse(text.as_bytes()).map_err(|(reason, _)| refuse(reason))?;
+            let record: Record = parse_json(text.as_bytes()).map_err(|(reason, _)| refuse(reason))?;
             found.push(record.found(i + 1).map_err(refuse)?);
         }
         Self::gather(&stem(path), path, found, unfit)

@@ -14,7 +14,6 @@ pub use encoded::{EncodedQuestion, EncodedReading};
 pub use matches::MATCHES;
 pub use report::ReadingReport;
 pub use set::ReadingSet;
-pub(super) use squad::json;
 pub use squad::{predicted_answers, questions, Answer, Question};
 pub use tokens::{folded_token, reading_tokens};
 pub use windows::{Window, WindowOptions};

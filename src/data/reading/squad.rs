@@ -9,7 +9,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, Result};
-use crate::files;
+use crate::files::json;
 
 /// A question about a passage, with its right answers.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,26 +105,6 @@ pub(super) fn placed(path: &Path) -> Result<Vec<(String, Question)>> {
 /// As [`questions`]; an id that occurs twice is an error here too, where JSON readers keep the last.
 pub fn predicted_answers(path: &Path) -> Result<HashMap<String, String>> {
     json::<Unique>(path).map(|unique| unique.0)
-}
-
-/// Reads JSON, naming file, line and the path inside it of what is wrong.
-pub(in crate::data) fn json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
-    parse(&files::read(path)?).map_err(|(reason, line)| Error::data(path, Some(line), reason))
-}
-
-/// The value of some JSON, or what is wrong with it and in which line.
-pub(super) fn parse<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> std::result::Result<T, (String, usize)> {
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let (place, line) = (error.path().to_string(), error.inner().line());
-        match place.as_str() {
-            // The whole of the file, or what no path leads to.
-            "." | "?" => (error.inner().to_string(), line),
-            _ => (format!("{place}: {}", error.inner()), line),
-        }
-    })?;
-    reader.end().map_err(|error| (error.to_string(), error.line()))?;
-    Ok(value)
 }
 
 /// An object without repeated keys.

@@ -10,9 +10,9 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::bpe::{self, Pair};
 use super::normalised;
-use crate::data::reading::{folded_token, json, reading_tokens};
+use crate::data::reading::{folded_token, reading_tokens};
 use crate::error::{Error, Result};
-use crate::files;
+use crate::files::{self, json};
 
 /// What the tokens of a vocabulary are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use dfdx::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::jet::Jet;
 use crate::error::{Error, Result};
@@ -12,7 +13,7 @@ use crate::ops::tensors::{host, matrix};
 use crate::{Dev, Matrix};
 
 /// What is done to every output of a linear layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Activation {
     /// Nothing.
     Identity,
@@ -20,6 +21,36 @@ pub enum Activation {
     Relu,
     /// See [`elu`](crate::ops::elu).
     Elu,
+    /// The hyperbolic tangent.
+    Tanh,
+}
+
+impl Activation {
+    /// Its value.
+    pub(crate) fn of<T: Tape<f32, Dev>>(self, x: Matrix<T>) -> Result<Matrix<T>> {
+        match self {
+            Self::Identity => Ok(x),
+            Self::Relu => Ok(x.try_relu()?),
+            Self::Elu => elu(x),
+            Self::Tanh => Ok(x.try_tanh()?),
+        }
+    }
+
+    /// Its derivative, which can be differentiated again.
+    pub(crate) fn slope<T: Tape<f32, Dev>>(self, x: Matrix<T>) -> Result<Matrix<T>> {
+        let constant = |x: Matrix<T>, slope: fn(f32) -> f32| -> Result<Matrix<T>> {
+            let (rows, columns) = *x.shape();
+            let slopes = host(&x).into_iter().map(slope).collect();
+            Ok(matrix(slopes, rows, columns)?.put_tape(x.split_tape().1))
+        };
+        match self {
+            Self::Identity => constant(x, |_| 1.0),
+            // relu's slope is a constant, 0 or 1 in every place.
+            Self::Relu => constant(x, |z| if z > 0.0 { 1.0 } else { 0.0 }),
+            Self::Elu => elu_slope(x),
+            Self::Tanh => Ok(x.try_tanh()?.try_square()?.try_negate()?.try_add(1.0)?),
+        }
+    }
 }
 
 /// `activation(x Wᵀ + b)`.
@@ -125,27 +156,12 @@ pub(super) fn composed<T: Tape<f32, Dev>>(
     }
     let tangent = x.tangent.map(|tangent| Ok::<_, Error>(tangent.try_matmul(weights()?)?)).transpose()?;
     let (value, tape) = value.split_tape();
-    let slope = || -> Result<Matrix<T>> {
-        Ok(match activation {
-            // relu's slope is a constant, 0 or 1 in every place.
-            Activation::Relu => {
-                let slopes = host(&value).into_iter().map(|z| if z > 0.0 { 1.0 } else { 0.0 });
-                matrix(slopes.collect(), shape.0, shape.1)?.retaped::<T>()
-            }
-            _ => elu_slope(value.retaped::<T>())?,
-        })
-    };
     let tangent = match (tangent, activation) {
-        (Some(tangent), Activation::Relu | Activation::Elu) => Some(tangent.try_mul(slope()?)?),
-        (tangent, _) => tangent,
+        (tangent, Activation::Identity) => tangent,
+        (None, _) => None,
+        (Some(tangent), _) => Some(tangent.try_mul(activation.slope(value.retaped::<T>())?)?),
     };
-    let value = value.clone().put_tape(tape);
-    let value = match activation {
-        Activation::Identity => value,
-        Activation::Relu => value.try_relu()?,
-        Activation::Elu => elu(value)?,
-    };
-    Ok(Jet { value, tangent })
+    Ok(Jet { value: activation.of(value.put_tape(tape))?, tangent })
 }
 
 type Vector<T> = Tensor<(usize,), f32, Dev, T>;

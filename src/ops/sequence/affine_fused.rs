@@ -36,7 +36,7 @@ pub(super) fn affine<T: Tape<f32, Dev>>(
     let mut values = times_transposed(&x.values, &w, inputs);
     let mut tangents = x.tangents.as_ref().map(|tangents| times_transposed(tangents, &w, inputs));
     // The tangents before the activation, which the value's gradient depends on where the activation is curved.
-    let raw = tangents.clone().filter(|_| activation == Activation::Elu);
+    let raw = tangents.clone().filter(|_| matches!(activation, Activation::Elu | Activation::Tanh));
     values.par_chunks_mut(ROWS * outputs).for_each(|rows| {
         vectorised(BiasAndActivation { rows, bias: &b, activation });
     });
@@ -127,13 +127,13 @@ fn through(
             })
         }
         Some(on_tangent) => {
-            // a = elu(z), t = slope(z) ż  ⇒  g_z = g_a slope + g_t ż slope', g_ż = g_t slope, where slope' = slope for z < 0 and
-            // 0 for z > 0.
+            // a = f(z), t = slope(z) ż  ⇒  g_z = g_a slope + g_t ż slope', g_ż = g_t slope, where slope' = slope for z < 0 and
+            // 0 for z > 0 (ELU), slope' = −2 a slope (tanh).
             let values = values.par_chunks(chunk);
             if let Some(raw) = raw {
                 let both = on_value.par_chunks_mut(chunk).zip(on_tangent.par_chunks_mut(chunk));
                 values.zip(raw.par_chunks(chunk)).zip(both).for_each(|((values, raw), (gv, gt))| {
-                    vectorised(Curved { values, raw, on_value: gv, on_tangent: gt });
+                    vectorised(Curved { values, raw, on_value: gv, on_tangent: gt, activation });
                 });
                 return;
             }
@@ -168,6 +168,7 @@ impl Kernel for BiasAndActivation<'_> {
                     let below = exp(z.min(0.0)) - 1.0;
                     *x = if z > 0.0 { z } else { below };
                 }),
+                Activation::Tanh => row.for_each(|(x, b)| *x = (*x + b).tanh()),
             }
         }
     }
@@ -190,16 +191,18 @@ impl Kernel for Slopes<'_> {
             Activation::Identity => {}
             Activation::Relu => both.for_each(|(t, &a)| *t = if a > 0.0 { *t } else { 0.0 }),
             Activation::Elu => both.for_each(|(t, &a)| *t *= if a > 0.0 { 1.0 } else { a + 1.0 }),
+            Activation::Tanh => both.for_each(|(t, &a)| *t *= 1.0 - a * a),
         }
     }
 }
 
-/// Through ELU backward, for value and tangent at once.
+/// Through ELU or tanh backward, for value and tangent at once.
 struct Curved<'a> {
     values: &'a [f32],
     raw: &'a [f32],
     on_value: &'a mut [f32],
     on_tangent: &'a mut [f32],
+    activation: Activation,
 }
 
 impl Kernel for Curved<'_> {
@@ -209,8 +212,11 @@ impl Kernel for Curved<'_> {
     fn run(self) {
         let saved = self.values.iter().zip(self.raw);
         for ((&a, &raw), (gv, gt)) in saved.zip(self.on_value.iter_mut().zip(self.on_tangent)) {
-            let slope = if a > 0.0 { 1.0 } else { a + 1.0 };
-            let curvature = if a > 0.0 { 0.0 } else { slope };
+            let (slope, curvature) = match (self.activation, a > 0.0) {
+                (Activation::Tanh, _) => (1.0 - a * a, -2.0 * a * (1.0 - a * a)),
+                (_, true) => (1.0, 0.0),
+                (_, false) => (a + 1.0, a + 1.0),
+            };
             *gv = *gv * slope + *gt * raw * curvature;
             *gt *= slope;
         }
