@@ -9,8 +9,8 @@ const FAILED: &str = "failed";
 
 /// A product of a sweep: for each task a loss's difference from a baseline, one panel a metric, and the table of all.
 ///
-/// Shown are each task's own metric and, of learned losses, their held-out Spearman; bars are means of the differences paired by
-/// seed, in points of a hundred, with their standard deviation, and better is up. What failed is counted above.
+/// Shown are each task's own metric and, of learned losses, their held-out Spearman; bars are means of the differences paired
+/// by seed, in points of a hundred, with their standard deviation, and better is up. What failed is counted above.
 ///
 /// # Errors
 /// [`Error::Parameter`] when no product has this name; [`Error::Undefined`] when the results lack a run of it, or its baseline.
@@ -42,7 +42,10 @@ pub fn ablation(sweep: &Sweep, product: &str, results: &Results, baseline: &str)
         // Its own metric comes first.
         let own = results.runs.iter().find(|run| run.setting == setting).map(|run| run.metric.clone());
         for metric in own.iter().map(String::as_str).chain(["held-out Spearman"]) {
-            figure = figure.panel(differences(&results, &setting, metric, baseline)?);
+            figure = match differences(&results, &setting, metric, baseline)? {
+                Some(panel) => figure.panel(panel),
+                None => figure,
+            };
         }
     }
     let caption = format!("{product}: % on the test part; differences paired by seed (positive: better)");
@@ -60,11 +63,14 @@ fn failures(results: &Results) -> Vec<String> {
     distinct(places.iter()).into_iter().map(told).collect()
 }
 
-/// Bars of the differences of each loss from a baseline.
-fn differences(results: &Results, setting: &str, metric: &str, baseline: &str) -> Result<Panel> {
+/// Bars of the differences of each loss from a baseline, where another has the metric.
+fn differences(results: &Results, setting: &str, metric: &str, baseline: &str) -> Result<Option<Panel>> {
     let here = results.runs.iter().filter(|run| run.setting == setting && run.metric == metric);
     let mut losses = distinct(here.map(|run| &run.loss));
     losses.retain(|loss| loss != baseline);
+    if losses.is_empty() {
+        return Ok(None);
+    }
     let of = |loss: &String| results.paired(setting, metric, loss, baseline);
     let paired = losses.iter().map(of).collect::<Result<Vec<_>>>()?;
     let names: Vec<&str> = losses.iter().map(String::as_str).collect();
@@ -73,12 +79,13 @@ fn differences(results: &Results, setting: &str, metric: &str, baseline: &str) -
     let usual: Vec<f64> = results.values(setting, metric, baseline).iter().map(|value| value.1).collect();
     let mean = 100.0 * usual.iter().sum::<f64>() / usual.len().max(1) as f64;
     let seeds = usual.len();
-    Ok(Panel::new(setting)
+    let panel = Panel::new(setting)
         .x("")
         .y(&format!("{metric}, points from {baseline}"))
         .bars_with_spread("mean ± sd", &names, &means, &spreads)
         .level("", 0.0)
-        .note(&format!("{baseline}: {mean:.1} %, {seeds} seeds")))
+        .note(&format!("{baseline}: {mean:.1} %, {seeds} seeds"));
+    Ok(Some(panel))
 }
 
 /// What losses gain where they are used, against a baseline: a row a loss, a column a setting, in points of a hundred.
@@ -103,7 +110,8 @@ pub fn transfer_matrix(results: &Results, metric: &str, baseline: &str) -> Resul
     // What all settings end with (the size of crops, clean labels) says nothing of one.
     let end = settings[0].rfind(", ").map_or("", |at| &settings[0][at..]);
     let end = if settings.iter().all(|setting| setting.ends_with(end)) { end } else { "" };
-    let columns: Vec<&str> = settings.iter().map(|setting| setting.strip_suffix(end).unwrap_or(setting)).collect();
+    let columns: Vec<&str> =
+        settings.iter().map(|setting| setting.strip_suffix(end).unwrap_or(setting)).collect();
     Ok(Panel::new(&format!("points of {metric} ahead of {}", baseline.replace('_', " ")))
         .x("used on")
         .y("learned on")

@@ -15,7 +15,8 @@ use crate::{Matrix, Scalar, Tape};
 
 /// A learned loss that is learned again, from what the model predicted since, every so many batches.
 ///
-/// It changes with every call: a run of training needs one of its own. Each time a fresh network is learned with the same options.
+/// It changes with every call: a run of training needs one of its own. Each time a fresh network is learned with the same
+/// options.
 ///
 /// # Example
 /// ```

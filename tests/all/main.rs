@@ -1,5 +1,6 @@
 //! All integration tests in one binary: one link, one run.
 
+mod ablation;
 mod baseline;
 #[cfg(feature = "cli")]
 mod cli;

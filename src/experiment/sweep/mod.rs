@@ -8,7 +8,7 @@ mod unit;
 pub use shard::Shard;
 pub use unit::Unit;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -38,23 +38,31 @@ use spec::{Product, Spec};
 /// }]}
 /// ```
 ///
-/// - A task is `{"Digits": …}` with one of the regimes `"Clean"`, `{"Noise": 0.4}` and `{"LongTail": 20}`, `{"Toy": {"data": "TwoMoons", "metric": "F1"}}` (`BreastCancer`, `NoisyXor`; `ErrorRate`, `RocAuc`, `Jaccard`, `Matthews`), `{"Figures": {"pictures": 240, "size": 64}}`
-///   or `{"Reading": {"questions": 4000}}`. Beside it `train` has options of [`Train`](crate::task::Train), `store` the same for the
-///   model whose predictions losses are learned from, `learn` options of [`Learn`](crate::surrogate::Learn).
-/// - A loss is `"Original"`, `"Remedy"` (smoothed labels or class weights; digits) or `{"Learned": …}` with `learn` and `store`, which
-///   go over the task's, `samples` (`random`: the share that no model predicted; `labels`, of digits:
-///   [`Labels`](crate::sampler::Labels); `rows`), `form` of [`PoseForm`](crate::surrogate::PoseForm) for figures, `refresh` (digits: epochs after which the loss is learned again), and `beside`, the weight of the
-///   original loss added to it. Beside it `train` goes over the task's.
+/// - A task is `{"Digits": …}` with one of the regimes `"Clean"`, `{"Noise": 0.4}` and `{"LongTail": 20}`;
+///   `{"Toy": {"data": "TwoMoons", "metric": "F1"}}` (or `BreastCancer`, `NoisyXor`; `ErrorRate`, `RocAuc`, `Jaccard`, `Matthews`);
+///   `{"Figures": {"pictures": 240, "size": 64}}`; or `{"Reading": {"questions": 4000}}`. Beside it `train` has options of
+///   [`Train`](crate::task::Train), `store` the same for the model whose predictions losses are learned from, `learn` options of
+///   [`Learn`](crate::surrogate::Learn).
+/// - A loss is `"Original"`, `"Remedy"` (smoothed labels or class weights, of digits) or `{"Learned": …}` with
+///   - `learn` and `store`, which go over the task's,
+///   - `samples`: `random`, the share that no model predicted, `rows`, and of classes `labels`
+///     ([`Labels`](crate::sampler::Labels)),
+///   - `form` of figures ([`PoseForm`](crate::surrogate::PoseForm)),
+///   - `refresh` of classes, the epochs after which it is learned again ([`Refreshed`](crate::surrogate::Refreshed)),
+///   - `beside`, the weight of the original loss added to it.
+///
+///   Beside it `train` goes over the task's.
 ///
 /// # Runs and files
 /// Every run is a [`Unit`] that needs nothing but its own options, and leaves one file, written atomically, whose name is the
-/// SHA-256 of these and of this crate's version: what several products ask for is run once, what has its file is not run again,
-/// and killing a process at any moment loses the runs in flight. Two processes that do the same unit write the same bytes. A file that is cut off
-/// or changed is run again, with a note; [`Sweep::merge`] refuses it.
+/// SHA-256 of these and of this crate's version: what several products ask for is run once, what has its file is not run
+/// again, and killing a process at any moment loses the runs in flight alone. Two processes that do the same unit write the
+/// same bytes. A file that is cut off or changed is run again, with a note; [`Sweep::merge`] refuses it. Whoever changes the
+/// code but not the version starts with an empty folder.
 ///
 /// # On a cluster
-/// Any number of processes share the folder `--out`; `--shard i/n` gives each its part, and the one that finds nothing missing at its end merges. In a
-/// Slurm array and in an indexed Kubernetes Job the shard is known ([`Shard::of_job`]).
+/// Any number of processes share the folder `--out`; `--shard i/n` gives each its part, and whoever finds nothing missing at
+/// its end merges. In a Slurm array and in an indexed Kubernetes Job the shard is known ([`Shard::of_job`]).
 ///
 /// Slurm, `sbatch sweep.sh`:
 /// ```sh
@@ -106,7 +114,8 @@ use spec::{Product, Spec};
 /// let folder = tempfile::tempdir().expect("a folder");
 /// let file = folder.path().join("sweep.json");
 /// let task = r#"{"task": {"Digits": "Clean"}, "train": {"epochs": 1}}"#;
-/// let product = format!(r#"{{"name": "all", "tasks": [{task}], "losses": [{{"name": "ce", "loss": "Original"}}], "seeds": [0, 1]}}"#);
+/// let losses = r#"{"name": "ce", "loss": "Original"}"#;
+/// let product = format!(r#"{{"name": "all", "tasks": [{task}], "losses": [{losses}], "seeds": [0, 1]}}"#);
 /// reloss::files::write_atomic(&file, format!(r#"{{"products": [{product}]}}"#).as_bytes())?;
 /// let sweep = Sweep::read(&file)?;
 /// // Two processes, here one after the other.
@@ -126,8 +135,8 @@ impl Sweep {
     /// Reads a file.
     ///
     /// # Errors
-    /// [`Error::Io`] for a missing file; [`Error::Data`] with the line and the path inside it for what is no option or out of place, and
-    /// for two products of one name, or two different runs of one.
+    /// [`Error::Io`] for a missing file; [`Error::Data`] with the line and the path inside it for what is no option or out of
+    /// place, and for two products of one name, or two different runs of one.
     pub fn read(path: &Path) -> Result<Self> {
         let Spec { products } = files::json(path)?;
         let sweep = Self { products };
@@ -199,18 +208,18 @@ impl Sweep {
     /// # Errors
     /// As [`Sweep::units`], and [`Error::Io`] for a file that cannot be read.
     pub fn missing(&self, folder: &Path, shard: Shard) -> Result<Vec<Unit>> {
-        let mut missing: Vec<Unit> = Vec::new();
-        for (_, unit) in self.units()?.into_iter().enumerate().filter(|(i, _)| shard.contains(*i)) {
+        let (mut missing, mut seen) = (Vec::new(), HashSet::new());
+        for unit in self.units()? {
+            if !seen.insert(unit.address()?) || !shard.contains(seen.len() - 1) {
+                continue;
+            }
             match unit.load(folder) {
                 Ok(Some(_)) => continue,
                 Ok(None) => {}
                 Err(error @ Error::Data { .. }) => println!("{error}: it is run again"),
                 Err(error) => return Err(error),
             }
-            let address = unit.address()?;
-            if !missing.iter().any(|other| other.address().is_ok_and(|other| other == address)) {
-                missing.push(unit);
-            }
+            missing.push(unit);
         }
         Ok(missing)
     }
@@ -235,7 +244,8 @@ impl Sweep {
     /// All results of a folder, in the order of the file, whichever process they come from.
     ///
     /// # Errors
-    /// [`Error::Undefined`] with the number of runs that are missing and the first of them, [`Error::Data`] for a file that is not whole.
+    /// [`Error::Undefined`] with the number of runs that are missing and the first of them, [`Error::Data`] for a file that is
+    /// not whole.
     pub fn merge(&self, folder: &Path) -> Result<Results> {
         let units = self.units()?;
         let (mut results, mut missing) = (Results::default(), Vec::new());

@@ -55,9 +55,9 @@ impl Shard {
 
     /// The shard a cluster's scheduler asks for, by the environment variables it sets; none outside of one.
     ///
-    /// A task of a Slurm array takes its place in the array, of as many as there are. The pod of an indexed Kubernetes Job takes
-    /// its completion index; how many there are is then in `RELOSS_SHARDS`. Where that is set in a Slurm array, task ids are the
-    /// shards as they are, so that a part of an array can be started again.
+    /// A task of a Slurm array takes its place in the array, of as many as there are. The pod of an indexed Kubernetes Job
+    /// takes its completion index; how many there are is then in `RELOSS_SHARDS`. Where that is set in a Slurm array, task ids
+    /// are the shards as they are, so that a part of an array can be started again.
     ///
     /// # Errors
     /// [`Error::Parameter`] for a variable that is no number or missing, for a shard that is not below their number, and where

@@ -112,7 +112,8 @@ impl Loss<HeatmapTargets> for PoseSurrogate {
 
 /// Learns a loss of heatmaps whose ranking agrees with the metric's.
 ///
-/// Of `options`, `input`, `monotone`, `depth`, `activation` and `output_bias` have no meaning here; the penalty is always that of each instance's heatmaps.
+/// Of `options`, `input`, `monotone`, `depth`, `activation` and `output_bias` have no meaning here; the penalty is always that
+/// of each instance's heatmaps.
 ///
 /// # Errors
 /// As [`learn`](super::learn).
