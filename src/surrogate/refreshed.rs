@@ -23,7 +23,7 @@ use crate::{Matrix, Scalar, Tape};
 /// use reloss::metric::{Scores, TopK};
 /// use reloss::sampler::Sampler;
 /// use reloss::surrogate::{learn, Learn, Refreshed};
-/// let options = Learn { steps: 3, samples: 8, held_out: 16, ..Learn::default() };
+/// let options = Learn { steps: 3, samples: 8, held_out: 16, output_bias: 2.0, ..Learn::default() };
 /// let store = reloss::sampler::Store::empty(2);
 /// let first = learn(&TopK::ACCURACY, &Sampler::random(2), &options)?.loss;
 /// let loss = Refreshed::new(first, std::sync::Arc::new(TopK::ACCURACY), Sampler::stored(store), options, 2)?;
