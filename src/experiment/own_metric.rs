@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Candidate, Case, Comparison, Setting, Toy};
+use super::{Candidate, Case, Comparison, Ground, Setting, Toy};
 use crate::data::{Dataset, Scaler, Split};
 use crate::error::Result;
 use crate::loss::CrossEntropy;
@@ -105,19 +105,12 @@ impl OwnMetric {
     /// # Errors
     /// What training has to say.
     pub fn held_out(&self, task: &Classification, train: &Train) -> Result<Sampler> {
-        let mut other = task.clone();
-        other.splits.train = task.splits.validation.clone();
-        self.sampler(&other, train)
+        self.sampler(&task.on_validation(), train)
     }
 
-    /// The seeds and budget of the comparison: 40 epochs, five learning rates on three other seeds.
+    /// The budget all share, that of the baselines: 40 epochs, five learning rates on three other seeds.
     pub fn comparison(seeds: Vec<u64>) -> Comparison {
-        Comparison {
-            seeds,
-            tuning_seeds: vec![100, 101, 102],
-            grid: vec![1e-3, 3e-3, 1e-2, 3e-2, 1e-1],
-            train: Train::default(),
-        }
+        Ground::comparison(seeds)
     }
 }
 

@@ -20,6 +20,7 @@ mod reading;
 mod refreshed;
 mod report;
 mod run;
+mod tangents;
 mod translation;
 
 pub use feature::{Feature, Trend};

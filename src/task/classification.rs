@@ -59,6 +59,12 @@ impl Classification {
         self.training(&CrossEntropy::default(), metric, options).stored(self.model(options.seed)?)
     }
 
+    /// The same task with a model that learns from the validation part: its predictions are ones no loss was learned from.
+    pub fn on_validation(&self) -> Self {
+        let splits = Splits { train: self.splits.validation.clone(), ..self.splits.clone() };
+        Self { splits, ..self.clone() }
+    }
+
     /// Keeps the features a model has learned and trains its last layer on with another loss.
     ///
     /// With [`CrossEntropy::smoothed`] at 0.98 this is label over-smoothing for long-tailed data (LORT: 20 epochs there).

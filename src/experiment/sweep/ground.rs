@@ -245,10 +245,8 @@ fn learned_of_classes(
     let (metric_of, part) = (metric.as_ref(), &task.splits.train);
     let sampler = learning.samples.of_classes(usual(task.store_predictions(metric_of, &learning.store)?));
     let loss = learn_on(part, &sampler, metric_of, &learning.learn)?.loss;
-    let mut other = task.clone();
-    other.splits.train = task.splits.validation.clone();
     let storing = Train { seed: train.seed, ..storing.clone() };
-    let others = usual(other.store_predictions(metric_of, &storing)?);
+    let others = usual(task.on_validation().store_predictions(metric_of, &storing)?);
     let samples = others.draw(metric_of, HELD_OUT, train.seed ^ HELD_OUT_SEED)?;
     let agreement = loss.agreement(metric_of, &samples)?;
     let Some(epochs) = learning.refresh else { return Ok((Box::new(loss), agreement)) };
