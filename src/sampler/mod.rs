@@ -1,12 +1,14 @@
 //! Predictions of all qualities, to learn a loss from.
 
 mod coverage;
+mod labels;
 mod pose;
 mod reading;
 mod stages;
 mod translation;
 
 pub use coverage::Coverage;
+pub use labels::Labels;
 pub use pose::{PoseSample, PoseSampler, PoseSource, PoseStore};
 pub use reading::{Passage, ReadingSample, ReadingSampler, ReadingSource, ReadingStore};
 pub use stages::Stage;
@@ -19,8 +21,8 @@ use rand_chacha::rand_core::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Dirichlet, Distribution, StandardNormal};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
+use self::labels::Tail;
 use crate::error::{Error, Result};
 use crate::metric::{Metric, Scores};
 
@@ -126,22 +128,6 @@ impl Generator {
     }
 }
 
-/// What the labels of a sample are.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub enum Labels {
-    /// The stored ones (random predictions get uniform random labels).
-    True,
-    /// The predicted classes for the first ⌊u · rows⌋ rows, u uniform on [0, 1), random classes for
-    /// the rest: accuracy covers [0, 1] evenly. As in the released code.
-    Cover,
-    /// As `Cover`, with u uniform on \[from, to): accuracy covers a part of its range.
-    Between(f64, f64),
-    /// As `Cover`, with class frequencies that thin out exponentially, the most frequent up to this
-    /// many times the least, and a keep rate per class around the sample's u: macro averages
-    /// cover their range, and what is right differs between frequent and rare classes.
-    LongTail(f64),
-}
-
 /// Draws samples: predictions, labels and the metric of each.
 ///
 /// # Example
@@ -230,17 +216,7 @@ impl Sampler {
         if !(0.0..=1.0).contains(&random) {
             return Err(Error::parameter("mixed", format!("{random} is not a probability")));
         }
-        match self.labels {
-            Labels::LongTail(most) if !(most >= 1.0 && most.is_finite()) => Err(Error::parameter(
-                "long tail",
-                format!("{most}: the ratio of class frequencies is 1 or more"),
-            )),
-            Labels::Between(from, to) if !(0.0 <= from && from < to && to <= 1.0) => Err(Error::parameter(
-                "between",
-                format!("{from} to {to} is no part of the range from 0 to 1"),
-            )),
-            _ => Ok(()),
-        }
+        self.labels.check()
     }
 
     /// `count` samples and their metrics; the same for the same seed, whatever the threads.
@@ -277,20 +253,7 @@ impl Sampler {
         };
         let (values, truth) = self.predictions(store, classes, tail.as_ref(), rng)?;
         let scores = Scores::new(values, classes)?;
-        let labels = match (self.labels, &tail) {
-            (Labels::True, _) => truth,
-            (_, None) => {
-                let (from, to) = match self.labels {
-                    Labels::Between(from, to) => (from, to),
-                    _ => (0.0, 1.0),
-                };
-                let kept = ((from + (to - from) * rng.gen::<f64>()) * self.rows as f64) as usize;
-                (0..self.rows)
-                    .map(|i| if i < kept { scores.argmax(i) } else { rng.gen_range(0..classes) })
-                    .collect()
-            }
-            (_, Some(tail)) => (0..self.rows).map(|i| tail.relabel(scores.argmax(i), rng)).collect(),
-        };
+        let labels = self.labels.of(&scores, truth, tail.as_ref(), rng);
         Ok(Sample { metric: metric.value(&scores, &labels)?, scores, labels })
     }
 
@@ -332,44 +295,5 @@ impl Sampler {
             }
         }
         Ok((values, truth))
-    }
-}
-
-/// Class frequencies and keep rates of one long-tailed sample.
-struct Tail {
-    cumulative: Vec<f64>,
-    keep: Vec<f64>,
-}
-
-impl Tail {
-    fn draw(classes: usize, most: f64, rng: &mut ChaCha8Rng) -> Self {
-        let ratio = (rng.gen::<f64>() * most.ln()).exp();
-        let mut order: Vec<usize> = (0..classes).collect();
-        rand::seq::SliceRandom::shuffle(order.as_mut_slice(), rng);
-        let weights: Vec<f64> =
-            order.iter().map(|&place| ratio.powf(-(place as f64) / (classes as f64 - 1.0))).collect();
-        let total: f64 = weights.iter().sum();
-        let cumulative = weights.iter().scan(0.0, |sum, w| {
-            *sum += w / total;
-            Some(*sum)
-        });
-        let cumulative = cumulative.collect();
-        let base = rng.gen::<f64>();
-        let keep = (0..classes).map(|_| (base + 0.3 * rng.sample::<f64, _>(StandardNormal)).clamp(0.0, 1.0));
-        Self { cumulative, keep: keep.collect() }
-    }
-
-    fn class(&self, rng: &mut ChaCha8Rng) -> usize {
-        let u = rng.gen::<f64>();
-        self.cumulative.partition_point(|&c| c <= u).min(self.cumulative.len() - 1)
-    }
-
-    /// The predicted class with its keep rate, another draw from the frequencies otherwise.
-    fn relabel(&self, predicted: usize, rng: &mut ChaCha8Rng) -> usize {
-        if rng.gen::<f64>() < self.keep[predicted] {
-            predicted
-        } else {
-            self.class(rng)
-        }
     }
 }

@@ -58,6 +58,12 @@ impl PoseStore {
         self.predictions.len()
     }
 
+    /// The store of one time only.
+    pub(super) fn at(&self, time: usize) -> Self {
+        let (keypoints, aims) = (self.keypoints.clone(), self.aims.clone());
+        Self { keypoints, aims, size: self.size, predictions: vec![self.predictions[time].clone()] }
+    }
+
     fn check(&self, values: &[f32]) -> Result<()> {
         let wanted = self.keypoints.rows() * self.instance();
         if values.len() != wanted {

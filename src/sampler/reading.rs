@@ -127,6 +127,11 @@ impl ReadingStore {
     pub fn times(&self) -> usize {
         self.times.len()
     }
+
+    /// The store of one time only.
+    pub(super) fn at(&self, time: usize) -> Self {
+        Self { passages: self.passages.clone(), times: vec![self.times[time].clone()] }
+    }
 }
 
 /// Where answers come from.

@@ -1,8 +1,11 @@
 //! Samples by time: what a model predicts as it improves.
 
+use super::pose::{PoseSample, PoseSampler, PoseSource};
+use super::reading::{ReadingSample, ReadingSampler, ReadingSource};
+use super::translation::{TranslationSample, TranslationSampler, TranslationSource};
 use super::{Sample, Sampler, Source, Store};
 use crate::error::{Error, Result};
-use crate::metric::{Metric, Scores};
+use crate::metric::{Heatmaps, Keypoints, Metric, Scores};
 
 /// Samples of one time of a training, by name; several in order show what holds as a model improves.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,7 +64,7 @@ impl Sampler {
     /// ```
     pub fn stages(&self, metric: &dyn Metric, stages: usize, count: usize, seed: u64) -> Result<Vec<Stage>> {
         let (Source::Stored(store) | Source::Mixed(store, _)) = &self.source else {
-            return Err(Error::parameter("stages", "random predictions have no order: a store has"));
+            return Err(no_order());
         };
         let stage = |(i, part): (usize, Store)| {
             let source = match self.source {
@@ -73,5 +76,72 @@ impl Sampler {
             Ok(Stage { name: format!("{} of {stages}", i + 1), samples })
         };
         store.parts(stages)?.into_iter().enumerate().map(stage).collect()
+    }
+}
+
+fn no_order() -> Error {
+    Error::parameter("stages", "random predictions have no order: a store has")
+}
+
+/// A stage for each time of a store.
+fn by_time<S>(times: usize, draw: impl Fn(usize) -> Result<Vec<S>>) -> Result<Vec<Stage<S>>> {
+    let stage = |time| Ok(Stage { name: format!("{} of {times}", time + 1), samples: draw(time)? });
+    (0..times).map(stage).collect()
+}
+
+impl PoseSampler {
+    /// `count` samples of what the model predicted at each time of the store, the first first; none are perturbed.
+    ///
+    /// # Errors
+    /// As [`PoseSampler::draw`]; [`Error::Parameter`] for a sampler without a store.
+    pub fn stages(
+        &self,
+        metric: &dyn Metric<Heatmaps, Keypoints>,
+        count: usize,
+        seed: u64,
+    ) -> Result<Vec<Stage<PoseSample>>> {
+        let PoseSource::Stored(store, _) = &self.source else { return Err(no_order()) };
+        by_time(store.times(), |time| {
+            let source = PoseSource::Stored(store.at(time), 0.0);
+            Self { source, rows: self.rows, sigma: self.sigma }.draw(metric, count, seed)
+        })
+    }
+}
+
+impl TranslationSampler {
+    /// `count` samples of what the model wrote at each time of the store, the first first; none are corrupted.
+    ///
+    /// # Errors
+    /// As [`TranslationSampler::draw`]; [`Error::Parameter`] for a sampler without a store.
+    pub fn stages(
+        &self,
+        metric: &dyn Metric<[Vec<usize>], [Vec<usize>]>,
+        count: usize,
+        seed: u64,
+    ) -> Result<Vec<Stage<TranslationSample>>> {
+        let TranslationSource::Stored(store, _) = &self.source else { return Err(no_order()) };
+        by_time(store.times(), |time| {
+            let source = TranslationSource::Stored(store.at(time), 0.0);
+            Self { source, rows: self.rows }.draw(metric, count, seed)
+        })
+    }
+}
+
+impl ReadingSampler {
+    /// `count` samples of what the model answered at each time of the store, the first first; none are perturbed.
+    ///
+    /// # Errors
+    /// As [`ReadingSampler::draw`]; [`Error::Parameter`] for a sampler without a store.
+    pub fn stages(
+        &self,
+        metric: &dyn Metric<Vec<String>, [Vec<String>]>,
+        count: usize,
+        seed: u64,
+    ) -> Result<Vec<Stage<ReadingSample>>> {
+        let ReadingSource::Stored(store, _) = &self.source else { return Err(no_order()) };
+        by_time(store.times(), |time| {
+            let source = ReadingSource::Stored(store.at(time), 0.0);
+            Self { source, rows: self.rows, longest: self.longest }.draw(metric, count, seed)
+        })
     }
 }

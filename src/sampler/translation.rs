@@ -107,6 +107,11 @@ impl TranslationStore {
     pub fn times(&self) -> usize {
         self.times.len()
     }
+
+    /// The store of one time only.
+    pub(super) fn at(&self, time: usize) -> Self {
+        Self { references: self.references.clone(), times: vec![self.times[time].clone()] }
+    }
 }
 
 /// Where translations come from.

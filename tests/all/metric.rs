@@ -111,6 +111,41 @@ fn relabelling_covers_the_metrics_range() {
     }
 }
 
+/// The share of right labels among the surer and the less sure half of each sample's rows.
+fn right_by_sureness(labels: Labels) -> [f64; 2] {
+    let sampler = Sampler { labels, ..Sampler::random(3) };
+    let (mut right, mut rows) = ([0.0; 2], 0.0);
+    for sample in sampler.draw(&TopK::ACCURACY, 400, 0).unwrap() {
+        let sureness = |i: usize| {
+            let mut row = sample.scores.row(i).to_vec();
+            row.sort_by(f32::total_cmp);
+            row[2] - row[1]
+        };
+        let mut order: Vec<usize> = (0..sample.labels.len()).collect();
+        order.sort_by(|&a, &b| sureness(b).total_cmp(&sureness(a)));
+        for (place, &i) in order.iter().enumerate() {
+            right[2 * place / order.len()] +=
+                f64::from(u8::from(sample.scores.argmax(i) == sample.labels[i]));
+        }
+        rows += order.len() as f64 / 2.0;
+    }
+    right.map(|right| right / rows)
+}
+
+#[test]
+fn graded_labels_are_right_where_predictions_are_sure() {
+    let [sure, unsure] = right_by_sureness(Labels::Cover);
+    assert!((sure - unsure).abs() < 0.02, "{sure} {unsure}");
+    let [sure, unsure] = right_by_sureness(Labels::Graded);
+    assert!(sure > unsure + 0.08, "{sure} {unsure}");
+    // Logits all alike leave the labels to chance and the offsets, and are no fault.
+    let alike = Store::new(Scores::new(vec![0.5; 40], 4).unwrap(), vec![0; 10]).unwrap();
+    let sampler = Sampler { labels: Labels::Graded, ..Sampler::stored(alike) };
+    let samples = sampler.draw(&TopK::ACCURACY, 50, 0).unwrap();
+    assert!((0..4).all(|class| samples.iter().any(|sample| sample.labels.contains(&class))));
+    assert_eq!(samples, sampler.draw(&TopK::ACCURACY, 50, 0).unwrap());
+}
+
 #[test]
 fn true_labels_are_kept() {
     let scores = Scores::new(vec![1.0, 0.0, 0.0, 1.0], 2).unwrap();

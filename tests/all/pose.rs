@@ -5,7 +5,7 @@ use reloss::correlation::spearman;
 use reloss::loss::{heatmap_value, HeatmapMse, HeatmapTargets, Loss};
 use reloss::metric::{Heatmaps, Keypoints, Metric, PckMetric};
 use reloss::ops::{host, matrix, scalar};
-use reloss::sampler::{PoseSample, PoseSampler, PoseSource, PoseStore};
+use reloss::sampler::{PoseSample, PoseSampler, PoseSource, PoseStore, Stage};
 use reloss::surrogate::{
     learn_pose, objective, weighted_heatmap_error, Fit, JointWeights, Learn, LossNetwork, Penalty, PoseBatch,
     PoseForm, PoseNetwork, PoseSurrogate,
@@ -186,6 +186,11 @@ fn stored_predictions_are_those_of_one_time() {
     assert!(samples.iter().all(|s| s.metric == 0.0 || s.metric == 1.0));
     assert!(samples.iter().any(|s| s.metric == 0.0) && samples.iter().any(|s| s.metric == 1.0));
     assert!(samples.iter().filter(|s| s.metric == 1.0).all(|s| s.heatmaps.values() == s.aims));
+    let stages = sampler.stages(&pck(), 4, 0).unwrap();
+    let right = |stage: &Stage<PoseSample>| stage.samples.iter().map(|s| s.metric).collect::<Vec<f64>>();
+    assert_eq!((stages.len(), right(&stages[0]), right(&stages[1])), (2, vec![0.0; 4], vec![1.0; 4]));
+    let none = PoseSampler::random(1, 4, 5).unwrap().stages(&pck(), 4, 0);
+    assert!(matches!(none, Err(Error::Parameter { name: "stages", .. })));
 }
 
 #[test]

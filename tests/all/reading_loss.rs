@@ -219,6 +219,15 @@ fn stored_answers_are_read_off_their_logits() {
     let sampler = ReadingSampler::new(ReadingSource::Stored(store.clone(), 0.0)).unwrap();
     let sample = &sampler.draw(&F1, 1, 0).unwrap()[0];
     assert_eq!((sample.metric, &sample.logits[..12]), (0.5, &logits[..]));
+    let mut later = store.clone();
+    (logits[2], logits[2 * 3 + 1]) = (9.0, 0.0);
+    later.append(vec![logits]).unwrap();
+    let stages = ReadingSampler::new(ReadingSource::Stored(later, 0.9)).unwrap().stages(&F1, 2, 0).unwrap();
+    let values = |at: usize| stages[at].samples.iter().map(|s| s.metric).collect::<Vec<f64>>();
+    assert_eq!((stages.len(), values(0)), (2, vec![0.5; 2]));
+    assert!(values(1).iter().all(|&value| value > 0.5), "{:?}", values(1));
+    let none = ReadingSampler::random(9).unwrap().stages(&F1, 2, 0);
+    assert!(matches!(none, Err(Error::Parameter { name: "stages", .. })));
     assert!(matches!(store.append(vec![vec![0.0; 11]]), Err(Error::Shape { .. })));
     assert!(matches!(store.append(vec![]), Err(Error::Shape { .. })));
     let refused = store.append(vec![vec![f32::NAN; 12]]).unwrap_err().to_string();

@@ -144,6 +144,23 @@ fn stored_predictions_come_back_as_they_are() {
 }
 
 #[test]
+fn stages_are_the_stores_times_in_order() {
+    let mut store = TranslationStore::new(vec![vec![4, 5, 6, 7, 8]]).unwrap();
+    store.append(vec![vec![9; 5]], vec![vec![-1.0; 5]]).unwrap();
+    store.append(vec![vec![4, 5, 6, 7, 8]], vec![vec![1.0; 5]]).unwrap();
+    // Half corrupted as a source, not so as stages.
+    let sampler = TranslationSampler::new(TranslationSource::Stored(store, 0.5)).unwrap();
+    let stages = sampler.stages(&Bleu::default(), 3, 0).unwrap();
+    let names: Vec<&str> = stages.iter().map(|stage| stage.name.as_str()).collect();
+    let bleu = |at: usize| stages[at].samples.iter().map(|s| s.metric).collect::<Vec<f64>>();
+    assert_eq!(names, ["1 of 2", "2 of 2"]);
+    assert_close(&bleu(1), &[1.0; 3], 1e-9);
+    assert!(bleu(0).iter().all(|&value| value < 0.1), "{:?}", bleu(0));
+    let none = TranslationSampler::random(9, 9).unwrap().stages(&Bleu::default(), 3, 0);
+    assert!(matches!(none, Err(Error::Parameter { name: "stages", .. })));
+}
+
+#[test]
 fn samplers_refuse_what_they_cannot_draw_from() {
     for (tokens, longest) in [(1, 9), (9, 0)] {
         assert!(matches!(TranslationSampler::random(tokens, longest), Err(Error::Parameter { .. })));
