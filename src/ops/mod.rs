@@ -56,4 +56,4 @@ pub(crate) use sequence::{
 };
 pub use sgd::{Optimizer, Sgd};
 pub use softplus::softplus;
-pub use tensors::{device, host, matrix, scalar};
+pub use tensors::{check_device, device, host, matrix, scalar};

@@ -22,6 +22,43 @@ pub fn device() -> Dev {
     DEVICE.with(Clone::clone)
 }
 
+/// Whether tensors can be made: always on the CPU; with `--features cuda`, whether there is a GPU to make them on.
+///
+/// Without one, everything else in this library panics in that build: ask first.
+///
+/// # Errors
+/// [`Error::Device`] with the driver's reason.
+///
+/// # Example
+/// ```
+/// reloss::ops::check_device()?;
+/// # Ok::<(), reloss::Error>(())
+/// ```
+pub fn check_device() -> Result<()> {
+    #[cfg(feature = "cuda")]
+    cuda_ready()?;
+    Ok(())
+}
+
+/// Asks the driver first: the bindings panic where it has no device.
+#[cfg(feature = "cuda")]
+fn cuda_ready() -> Result<()> {
+    extern "C" {
+        fn cuInit(flags: std::ffi::c_uint) -> std::ffi::c_int;
+    }
+    let refused = |reason: String| {
+        Err(Error::Device(format!("{reason}; built without `--features cuda`, the library runs on the CPU")))
+    };
+    // SAFETY: a function of the driver that may be called at any time, from any thread, any number of times.
+    match unsafe { cuInit(0) } {
+        0 => Dev::try_build(0, 0).map(|_| ()).or_else(|error| refused(error.to_string())),
+        // Codes of CUDA's driver API.
+        100 => refused("this machine has no NVIDIA GPU or no driver".to_string()),
+        35 | 803 => refused("the NVIDIA driver is older than this build's CUDA".to_string()),
+        code => refused(format!("the NVIDIA driver cannot start (CUDA error {code})")),
+    }
+}
+
 /// A tensor of shape (rows, columns) from row-major values.
 ///
 /// # Errors

@@ -60,10 +60,9 @@ fn keep_memory() {
     }
 }
 
-fn main() -> ExitCode {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    keep_memory();
-    let done = match Cli::parse().command {
+fn run(command: Command) -> reloss::Result<()> {
+    reloss::ops::check_device()?;
+    match command {
         Command::Classify(arguments) => classify::run(&arguments),
         Command::Pretrain(arguments) => images::pretrained(&arguments),
         Command::Pose(arguments) => pose::run(&arguments),
@@ -75,8 +74,13 @@ fn main() -> ExitCode {
         Command::SortNumbers(arguments) => sort_numbers::run(&arguments),
         Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Score(arguments) => score::run(&arguments),
-    };
-    match done {
+    }
+}
+
+fn main() -> ExitCode {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    keep_memory();
+    match run(Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("reloss: {error}");
