@@ -24,7 +24,7 @@ pub enum Labels {
     /// For metrics of a ranking, where who stands on top counts: the first ⌊u · rows⌋ rows get class k with probability
     /// softmax(t (z_k / σ + b_k)), the rest random classes; σ is the deviation of the sample's logits, t log-uniform on
     /// \[1, 16\], b normal of deviation 1/2. The surer a prediction, the likelier it is right, where `Cover` makes all alike
-    /// ("ours": wider ones rank held-out batches worse and train no better).
+    /// ("ours": wider ones rank held-out batches worse and train alike).
     Graded,
     /// As `Cover`, with class frequencies that thin out exponentially, the most frequent up to this
     /// many times the least, and a keep rate per class around the sample's u: macro averages
