@@ -11,7 +11,10 @@ use crate::metric::{Bleu, Chrf, Metric};
 use crate::model::{Beam, Transformer, TransformerConfig};
 use crate::ops::Tokens;
 use crate::sampler::{TranslationSampler, TranslationSource};
-use crate::surrogate::{learn_translation, Learn, Learned, Penalty, TranslationSurrogate};
+use crate::surrogate::{
+    learn_ngrams, learn_translation, Learn, Learned, NgramInput, NgramSurrogate, Penalty,
+    TranslationSurrogate,
+};
 use crate::task::{MetricOf, Train, Translation};
 
 /// Texts of two languages and how large the models are that translate them.
@@ -93,6 +96,9 @@ pub struct TranslationCase {
     /// Losses compared with cross-entropy and bags of n-grams, by name: [`TranslationSurrogate::to_safetensors`]. All take over
     /// from cross-entropy; the first is also used alone, and takes over from the bags.
     pub losses: Vec<(String, Vec<u8>)>,
+    /// The same of losses of expected n-grams: [`NgramSurrogate::to_safetensors`]. All stand beside
+    /// cross-entropy (taking over from it they did worse); the first is also used alone.
+    pub ngrams: Vec<(String, Vec<u8>)>,
     name: String,
     train: Train,
 }
@@ -117,7 +123,8 @@ impl TranslationCase {
         };
         let task = task.distilled(&teacher)?;
         let name = ground.name().to_string();
-        Ok((Self { task, losses: Vec::new(), name, train: ground.train.clone() }, teacher))
+        let (losses, ngrams) = (Vec::new(), Vec::new());
+        Ok((Self { task, losses, ngrams, name, train: ground.train.clone() }, teacher))
     }
 
     /// These cases, of which each gets the loss learned on it and those of the others, the others' by their direction.
@@ -125,13 +132,19 @@ impl TranslationCase {
     /// Losses are learned with seed 0, once for all seeds, as in the paper.
     ///
     /// # Errors
-    /// As [`TranslationCase::learn`].
+    /// As [`TranslationCase::learn`] and [`TranslationCase::learn_ngrams`].
     pub fn with_losses(cases: Vec<Self>) -> Result<Vec<Self>> {
-        let learned = |case: &Self| case.learn(&case.sampler(0)?, 0)?.loss.to_safetensors();
-        let named = |case: &Self| Ok((case.task.direction().replace('-', "_"), learned(case)?));
-        let losses = own_and_others(cases.iter().map(named).collect::<Result<_>>()?);
-        let with = |(case, losses)| Self { losses, ..case };
-        Ok(cases.into_iter().zip(losses).map(with).collect())
+        let (mut losses, mut ngrams) = (Vec::new(), Vec::new());
+        for case in &cases {
+            let (sampler, name) = (case.sampler(0)?, case.task.direction().replace('-', "_"));
+            losses.push((name.clone(), case.learn(&sampler, 0)?.loss.to_safetensors()?));
+            ngrams.push((name, case.learn_ngrams(&sampler, 0)?.loss.to_safetensors()?));
+        }
+        let of_ngrams = |(name, loss): (String, Vec<u8>)| (name.replacen("reloss", "reloss_ngrams", 1), loss);
+        let ngrams = own_and_others(ngrams).into_iter().map(|all| all.into_iter().map(of_ngrams).collect());
+        let both = own_and_others(losses).into_iter().zip(ngrams);
+        let with = |(case, (losses, ngrams))| Self { losses, ngrams, ..case };
+        Ok(cases.into_iter().zip(both).map(with).collect())
     }
 
     /// The BLEU of what a teacher makes of the test part.
@@ -172,6 +185,18 @@ impl TranslationCase {
         let options = Learn { seed, ..fixed };
         let draw = |count, seed| sampler.draw(metric, count, seed);
         learn_translation(metric, self.task.config().positions, draw, &options)
+    }
+
+    /// As [`TranslationCase::learn`], of the n-grams that are expected to be matched.
+    ///
+    /// # Errors
+    /// As [`learn_ngrams`].
+    pub fn learn_ngrams(&self, sampler: &TranslationSampler, seed: u64) -> Result<Learned<NgramSurrogate>> {
+        let metric: &dyn Metric<[Vec<usize>], [Vec<usize>]> = &Bleu::default();
+        let penalty = Penalty { weight: 1.0, ..Penalty::default() };
+        let fixed = Learn { hidden: 32, learning_rate: 3e-3, output_bias: 5.0, penalty, ..Learn::default() };
+        let options = Learn { steps: 200, seed, ..fixed };
+        learn_ngrams(metric, NgramInput::default(), |count, seed| sampler.draw(metric, count, seed), &options)
     }
 }
 
@@ -224,6 +249,14 @@ impl Case for TranslationCase {
                     task.train_after(&before, &loss, metric, &half(train))
                 };
                 candidates.push(Candidate::procedure(&format!("{name}_after_bag_of_ngrams"), after_bags));
+            }
+        }
+        for (i, (name, bytes)) in self.ngrams.iter().enumerate() {
+            let loss = NgramSurrogate::from_safetensors(bytes, Path::new(name))?;
+            let both = with_cross_entropy(&format!("{name}_with_cross_entropy"), loss.clone())?;
+            candidates.push(Candidate::fixed(both));
+            if i == 0 {
+                candidates.push(Candidate::named(name, loss));
             }
         }
         Ok(candidates)

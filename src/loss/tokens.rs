@@ -1,12 +1,10 @@
 //! Losses of translations, from a row of logits for every token of the references.
 
-use std::collections::BTreeMap;
-
 use dfdx::prelude::*;
 
 use super::Loss;
 use crate::error::Result;
-use crate::ops::{check_batch, device, expected_ngrams, matrix, scalar, token_cross_entropy, Tokens};
+use crate::ops::{matrix, ngram_matches, scalar, token_cross_entropy, Tokens};
 use crate::{Matrix, Scalar, Tape};
 
 /// The value of a loss on logits of (tokens, vocabulary), row-major, without gradients.
@@ -81,46 +79,11 @@ impl Loss<Tokens> for BagOfNgrams {
     }
 
     fn loss(&self, logits: Matrix<Tape>, targets: &Tokens) -> Result<Scalar<Tape>> {
-        check_batch("bag_of_ngrams", &logits, targets.ids())?;
-        let bags: Vec<_> = targets.sentences().map(bag).collect();
-        let sentences = bags.iter().filter(|bag| !bag.is_empty()).count();
-        if sentences == 0 {
-            return Ok(logits.try_sum()?.try_mul(0.0)?);
-        }
-        let ngrams: Vec<Vec<_>> = bags.iter().map(|bag| bag.keys().copied().collect()).collect();
-        let counts: Vec<f32> = bags.iter().flat_map(|bag| bag.values().copied()).collect();
-        let share = |bag: &BTreeMap<_, f32>| (bag.values().sum::<f32>() * sentences as f32).recip();
-        let shares = bags.iter().flat_map(|bag| std::iter::repeat_n(share(bag), bag.len())).collect();
-        let column = |values: Vec<f32>| -> Result<Matrix> {
-            let rows = values.len();
-            Ok(device().try_tensor_from_vec(values, (rows, 1))?)
-        };
-        let expected = expected_ngrams(logits, targets.rows(), &ngrams)?;
-        // min(e, c) = e − max(e − c, 0)
-        let (expected, tape) = expected.split_tape();
-        let above = expected.retaped::<Tape>().try_sub(column(counts)?)?.try_relu()?;
-        let matched = expected.put_tape(tape).try_sub(above)?.try_mul(column(shares)?)?;
-        Ok(matched.try_sum()?.try_negate()?.try_add(1.0)?)
-    }
-}
-
-/// How often each 2-gram occurs in a sentence.
-fn bag(ids: &[usize]) -> BTreeMap<(usize, usize), f32> {
-    let mut bag = BTreeMap::new();
-    for pair in ids.windows(2) {
-        *bag.entry((pair[0], pair[1])).or_insert(0.0) += 1.0;
-    }
-    bag
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bags_count_repeats() {
-        let found: Vec<_> = bag(&[1, 1, 1, 2]).into_iter().collect();
-        assert_eq!(found, [((1, 1), 2.0), ((1, 2), 1.0)]);
-        assert!(bag(&[7]).is_empty());
+        let lengths = targets.rows().lengths();
+        let with = lengths.iter().filter(|&&length| length > 1).count();
+        let weight = |&length: &usize| if length > 1 { (with as f32).recip() } else { 0.0 };
+        let weights = matrix(lengths.iter().map(weight).collect(), lengths.len(), 1)?;
+        let matched = ngram_matches(logits, targets, &[2])?.try_mul(weights)?.try_sum()?;
+        Ok(matched.try_negate()?.try_add(if with > 0 { 1.0 } else { 0.0 })?)
     }
 }

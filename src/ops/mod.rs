@@ -43,9 +43,10 @@ pub(crate) use parameters::{linear_layer, uniform};
 pub use parameters::{Parameter, Parameters};
 pub(crate) use probability::check_batch;
 pub use probability::{softmax_rows, target_probability, target_probability_composed};
+pub(crate) use sequence::Given;
 pub use sequence::{
     affine, affine_composed, attention, attention_composed, best_spans, decoder_layer, embed, embed_composed,
-    encoder_layer, expected_ngrams, expected_ngrams_composed, layer_norm, layer_norm_composed, sequence_mean,
+    encoder_layer, layer_norm, layer_norm_composed, ngram_matches, ngram_matches_composed, sequence_mean,
     sequence_mean_composed, span_cross_entropy, span_features, span_features_composed, token_cross_entropy,
     token_cross_entropy_composed, Activation, Attention, Dropout, Layer, Sequences, SpanFeature, Spans,
     Tokens,

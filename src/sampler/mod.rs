@@ -1,5 +1,6 @@
 //! Predictions of all qualities, to learn a loss from.
 
+mod corruption;
 mod coverage;
 mod labels;
 mod pose;
@@ -12,7 +13,7 @@ pub use labels::Labels;
 pub use pose::{PoseSample, PoseSampler, PoseSource, PoseStore};
 pub use reading::{Passage, ReadingSample, ReadingSampler, ReadingSource, ReadingStore};
 pub use stages::Stage;
-pub use translation::{TranslationSample, TranslationSampler, TranslationSource, TranslationStore};
+pub use translation::{Matched, TranslationSample, TranslationSampler, TranslationSource, TranslationStore};
 
 use std::ops::Range;
 

@@ -119,8 +119,8 @@ impl TranslationSampler {
     /// use reloss::metric::Bleu;
     /// use reloss::sampler::{TranslationSampler, TranslationSource, TranslationStore};
     /// let mut store = TranslationStore::new(vec![vec![4, 5, 6, 7]])?;
-    /// store.append(vec![vec![9; 4]], vec![vec![-1.0; 4]])?;
-    /// store.append(vec![vec![4, 5, 6, 7]], vec![vec![1.0; 4]])?;
+    /// store.append(vec![vec![9; 4]], vec![vec![-1.0; 4]], vec![[0.1; 4]])?;
+    /// store.append(vec![vec![4, 5, 6, 7]], vec![vec![1.0; 4]], vec![[0.9; 4]])?;
     /// let stages = TranslationSampler::new(TranslationSource::Stored(store, 0.5))?.stages(&Bleu::default(), 3, 0)?;
     /// assert_eq!((stages.len(), stages[1].name.as_str()), (2, "2 of 2"));
     /// assert!(stages[0].samples[0].metric < stages[1].samples[0].metric);

@@ -2,9 +2,9 @@
 
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-use rand_distr::StandardNormal;
 use rayon::prelude::*;
 
+use super::corruption::corrupted;
 use super::{defined, generator};
 use crate::data::Vocabulary;
 use crate::error::{check_finite, Error, Result};
@@ -20,9 +20,15 @@ pub struct TranslationSample {
     pub lengths: Vec<usize>,
     /// The largest of the lengths.
     pub positions: usize,
+    /// Of each sentence the shares of its 1- to 4-grams that are expected to be matched
+    /// ([`ngram_matches`](crate::ops::ngram_matches)).
+    pub matched: Vec<Matched>,
     /// The metric of the sample.
     pub metric: f64,
 }
+
+/// A sentence's expected shares of matched 1-, 2-, 3- and 4-grams.
+pub type Matched = [f32; 4];
 
 impl TranslationSample {
     /// The cross-entropy of the references' tokens, −ln p, mean over all: what the learned loss is compared with.
@@ -32,7 +38,8 @@ impl TranslationSample {
     /// use reloss::sampler::TranslationSample;
     /// // Two sentences, of two tokens and of one; the last number is filled up.
     /// let log_odds = vec![0.0, 0.0, 0.0, 9.0];
-    /// let even = TranslationSample { log_odds, lengths: vec![2, 1], positions: 2, metric: 0.5 };
+    /// let matched = vec![[0.5, 0.25, 0.25, 0.25], [0.5; 4]];
+    /// let even = TranslationSample { log_odds, lengths: vec![2, 1], positions: 2, matched, metric: 0.5 };
     /// assert!((even.cross_entropy() - 2f64.ln()).abs() < 1e-12);
     /// ```
     pub fn cross_entropy(&self) -> f64 {
@@ -44,11 +51,17 @@ impl TranslationSample {
     }
 }
 
+/// Whether all lie in [0, 1], but for rounding.
+pub(crate) fn are_shares(matched: &Matched) -> bool {
+    matched.iter().all(|share| (0.0..=1.0 + 1e-4).contains(share))
+}
+
 /// What a model gave and wrote for all sentences at one time.
 #[derive(Debug, Clone)]
 struct Time {
     hypotheses: Vec<Vec<usize>>,
     log_odds: Vec<Vec<f32>>,
+    matched: Vec<Matched>,
 }
 
 /// References, and what a model gave and wrote for them while it trained.
@@ -73,19 +86,29 @@ impl TranslationStore {
         }
     }
 
-    /// Adds one time: of every sentence the log-odds of its reference's tokens, and the hypothesis.
+    /// Adds one time: of every sentence the hypothesis, the log-odds of its reference's tokens, and its n-grams' matches.
     ///
-    /// A non-autoregressive model gives both in one pass at the reference's length: the hypothesis is the most probable token
+    /// A non-autoregressive model gives all in one pass at the reference's length: the hypothesis is the most probable token
     /// of each position.
     ///
     /// # Errors
-    /// [`Error::Shape`] for other numbers than the references', [`Error::NotFinite`] for NaN or infinite log-odds.
-    pub fn append(&mut self, hypotheses: Vec<Vec<usize>>, log_odds: Vec<Vec<f32>>) -> Result<()> {
+    /// [`Error::Shape`] for other numbers than the references', [`Error::NotFinite`] for NaN or infinite log-odds,
+    /// [`Error::Parameter`] for matches that are no shares.
+    pub fn append(
+        &mut self,
+        hypotheses: Vec<Vec<usize>>,
+        log_odds: Vec<Vec<f32>>,
+        matched: Vec<Matched>,
+    ) -> Result<()> {
         const NAME: &str = "translation store";
-        if hypotheses.len() != self.references.len() || log_odds.len() != self.references.len() {
-            let got = format!("{} and {}", hypotheses.len(), log_odds.len());
-            let expected = format!("{} hypotheses and rows of log-odds", self.references.len());
-            return Err(Error::shape(NAME, expected, got));
+        let got = [hypotheses.len(), log_odds.len(), matched.len()];
+        if got != [self.references.len(); 3] {
+            let expected = format!("{} hypotheses, rows of log-odds and matches", self.references.len());
+            return Err(Error::shape(NAME, expected, format!("{got:?}")));
+        }
+        if let Some(row) = matched.iter().position(|shares| !are_shares(shares)) {
+            let reason = format!("{:?} of sentence {row}: shares are from 0 to 1", matched[row]);
+            return Err(Error::parameter("matched", reason));
         }
         for (row, (reference, odds)) in self.references.iter().zip(&log_odds).enumerate() {
             if odds.len() != reference.len() {
@@ -94,7 +117,7 @@ impl TranslationStore {
             }
             check_finite(NAME, odds).map_err(|error| error.at(format!("sentence {row}")))?;
         }
-        self.times.push(Time { hypotheses, log_odds });
+        self.times.push(Time { hypotheses, log_odds, matched });
         Ok(())
     }
 
@@ -131,7 +154,8 @@ pub enum TranslationSource {
 /// its log-odds are those of wrong tokens; half of the samples fill the end with the last token), a neighbour repeated in
 /// its place, two neighbours swapped. Log-odds are high where the hypothesis has the reference's token, negative where not,
 /// less so where a neighbouring position has it; a sample is as sharp as a number s of its own says, log-uniform on
-/// [1/2, 4], and more or less confident throughout.
+/// [1/2, 4], and more or less confident throughout. What a position does not give to its reference's token it gives to what is
+/// written there, or in part to the neighbours' tokens: of that the matches are expected.
 ///
 /// # Example
 /// ```
@@ -152,90 +176,6 @@ pub struct TranslationSampler {
     pub source: TranslationSource,
     /// Sentences in a sample; 16 ("ours": enough for a corpus BLEU that is rarely 0).
     pub rows: usize,
-}
-
-/// BLEU-4 falls about as this power of the share of tokens that are right: the mean order of its n-grams.
-const POWER: f64 = 2.5;
-
-/// How a sample's references are corrupted.
-struct Corruption {
-    rate: f64,
-    /// Cumulative shares of other tokens, missing ones and repeats; swaps are the rest.
-    shares: [f64; 3],
-    /// Whether the last token fills up what is missing at the end.
-    filled: bool,
-    sharpness: f64,
-    confidence: f64,
-}
-
-impl Corruption {
-    fn draw(rng: &mut ChaCha8Rng) -> Self {
-        let quality: f64 = rng.gen();
-        let weights: [f64; 4] = std::array::from_fn(|_| rng.gen::<f64>());
-        let total: f64 = weights.iter().sum::<f64>().max(f64::MIN_POSITIVE);
-        let mut sum = 0.0;
-        let shares = std::array::from_fn(|kind| {
-            sum += weights[kind] / total;
-            sum
-        });
-        Self {
-            rate: 1.0 - quality.powf(1.0 / POWER),
-            shares,
-            filled: rng.gen(),
-            sharpness: rng.gen_range(0.5f64.ln()..4f64.ln()).exp(),
-            confidence: rng.sample(StandardNormal),
-        }
-    }
-
-    /// What a model with these errors writes for a reference.
-    fn hypothesis(
-        &self,
-        reference: &[usize],
-        other: impl Fn(&mut ChaCha8Rng) -> usize,
-        rng: &mut ChaCha8Rng,
-    ) -> Vec<usize> {
-        // Sentences differ in difficulty, but all of a perfect sample are perfect.
-        let rate = (self.rate * rng.gen_range(0.5..1.5)).min(1.0);
-        let mut written = Vec::with_capacity(reference.len());
-        let mut at = 0;
-        while at < reference.len() {
-            let kind = (rng.gen::<f64>() < rate).then(|| rng.gen::<f64>());
-            match kind.map(|u| self.shares.partition_point(|&share| share <= u)) {
-                None => written.push(reference[at]),
-                Some(1) => {}
-                Some(2) if at > 0 => written.push(reference[at - 1]),
-                Some(3) if at + 1 < reference.len() => {
-                    written.extend([reference[at + 1], reference[at]]);
-                    at += 1;
-                }
-                Some(_) => written.push(other(rng)),
-            }
-            at += 1;
-        }
-        if self.filled {
-            let last = written.last().copied().unwrap_or(reference[0]);
-            written.resize(reference.len(), last);
-        }
-        written
-    }
-
-    /// What that model gives to the reference's tokens.
-    fn log_odds(&self, reference: &[usize], written: &[usize], rng: &mut ChaCha8Rng) -> Vec<f32> {
-        let one = |(at, token): (usize, &usize)| {
-            let has = |place: usize| written.get(place) == Some(token);
-            let noise: f64 = rng.sample(StandardNormal);
-            let odds = |level: f64, spread: f64| self.sharpness * (level + spread * noise) + self.confidence;
-            let value = if has(at) {
-                odds(2.0, 1.0)
-            } else {
-                // What another token beats has a probability below one half.
-                let near = has(at + 1) || (at > 0 && has(at - 1));
-                odds(if near { -0.5 } else { -2.0 }, if near { 0.5 } else { 1.0 }).min(0.0)
-            };
-            value as f32
-        };
-        reference.iter().enumerate().map(one).collect()
-    }
 }
 
 impl TranslationSampler {
@@ -299,7 +239,7 @@ impl TranslationSampler {
         metric: &dyn Metric<[Vec<usize>], [Vec<usize>]>,
         rng: &mut ChaCha8Rng,
     ) -> Result<TranslationSample> {
-        let (references, hypotheses, log_odds) = match &self.source {
+        let (references, hypotheses, log_odds, matched) = match &self.source {
             TranslationSource::Random(tokens, longest) => {
                 let references = (0..self.rows).map(|_| random_sentence(*tokens, *longest, rng)).collect();
                 corrupted(references, |rng| zipf(*tokens, rng), rng)
@@ -312,7 +252,13 @@ impl TranslationSampler {
                     false => {
                         let time = &store.times[rng.gen_range(0..store.times())];
                         let hypotheses = rows.iter().map(|&row| time.hypotheses[row].clone()).collect();
-                        (references, hypotheses, rows.iter().map(|&row| time.log_odds[row].clone()).collect())
+                        let log_odds = rows.iter().map(|&row| time.log_odds[row].clone()).collect();
+                        (
+                            references,
+                            hypotheses,
+                            log_odds,
+                            rows.iter().map(|&row| time.matched[row]).collect(),
+                        )
                     }
                 }
             }
@@ -325,7 +271,7 @@ impl TranslationSampler {
             padded.resize((row + 1) * positions, 0.0);
         }
         let metric = metric.value(&hypotheses, &references)?;
-        Ok(TranslationSample { log_odds: padded, lengths, positions, metric })
+        Ok(TranslationSample { log_odds: padded, lengths, positions, matched, metric })
     }
 }
 
@@ -335,24 +281,6 @@ impl TranslationStore {
         let reference = &self.references[rng.gen_range(0..self.references.len())];
         reference[rng.gen_range(0..reference.len())]
     }
-}
-
-/// References, hypotheses, log-odds of the references' tokens.
-type Drawn = (Vec<Vec<usize>>, Vec<Vec<usize>>, Vec<Vec<f32>>);
-
-fn corrupted(
-    references: Vec<Vec<usize>>,
-    other: impl Fn(&mut ChaCha8Rng) -> usize,
-    rng: &mut ChaCha8Rng,
-) -> Drawn {
-    let corruption = Corruption::draw(rng);
-    let (mut hypotheses, mut log_odds) = (Vec::new(), Vec::new());
-    for reference in &references {
-        let written = corruption.hypothesis(reference, &other, rng);
-        log_odds.push(corruption.log_odds(reference, &written, rng));
-        hypotheses.push(written);
-    }
-    (references, hypotheses, log_odds)
 }
 
 /// Half of the longest length to all of it.

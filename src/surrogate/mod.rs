@@ -40,7 +40,8 @@ pub use refreshed::Refreshed;
 pub use report::{Agreement, Calibration, Group, Profile, Report, ReportOptions, Reported, Rival, Warning};
 pub use run::learn_network;
 pub use translation::{
-    learn_translation, OfTranslations, TranslationBatch, TranslationNetwork, TranslationSurrogate,
+    learn_ngrams, learn_translation, NgramInput, NgramSurrogate, OfNgrams, OfTranslations, TranslationBatch,
+    TranslationNetwork, TranslationSurrogate,
 };
 
 use std::path::Path;

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::loss::{Loss, TokenCrossEntropy};
 use crate::metric::{Direction, Scores};
 use crate::model::{Beam, NatBase, NatDecode, NatOutput, Transformer, TransformerConfig};
-use crate::ops::{host, target_log_odds, Tokens};
+use crate::ops::{host, ngram_matches, target_log_odds, Tokens};
 use crate::sampler::TranslationStore;
 use crate::Tape;
 
@@ -191,19 +191,21 @@ impl Translation {
         let mut store = TranslationStore::new(train.targets()[..rows.len()].to_vec())?;
         let loss = TokenCrossEntropy::default();
         self.run((&loss, &loss), metric, options, |_, model| {
-            let (mut written, mut given) = (Vec::new(), Vec::new());
+            let (mut written, mut given, mut matched) = (Vec::new(), Vec::new(), Vec::new());
             for rows in rows.chunks(TOGETHER) {
                 let batch = train.batch(rows)?;
                 let (source, target) = (tokens(&batch.source)?, tokens(&batch.target)?);
                 let logits = model.predict(&source, target.rows().lengths())?.logits;
                 let scores = Scores::new(host(&logits), self.config.vocabulary)?;
-                let odds = host(&target_log_odds(logits, target.ids(), 1.0)?);
+                let odds = host(&target_log_odds(logits.clone(), target.ids(), 1.0)?);
+                let shares = host(&ngram_matches(logits, &target, &[1, 2, 3, 4])?);
+                matched.extend(shares.chunks_exact(4).map(|s| [s[0], s[1], s[2], s[3]]));
                 for range in target.rows().ranges() {
                     written.push(range.clone().map(|token| scores.argmax(token)).collect());
                     given.push(odds[range].to_vec());
                 }
             }
-            store.append(written, given)
+            store.append(written, given, matched)
         })?;
         Ok(store)
     }

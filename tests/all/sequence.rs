@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use dfdx::prelude::*;
 use reloss::ops::{
     affine, affine_composed, attention, attention_composed, decoder_layer, embed, embed_composed,
-    encoder_layer, expected_ngrams, expected_ngrams_composed, host, layer_norm, layer_norm_composed, matrix,
+    encoder_layer, host, layer_norm, layer_norm_composed, matrix, ngram_matches, ngram_matches_composed,
     sequence_mean, sequence_mean_composed, token_cross_entropy, token_cross_entropy_composed, Activation,
-    Attention, Dropout, Layer, Parameter, Parameters, Sequences,
+    Attention, Dropout, Layer, Parameter, Parameters, Sequences, Tokens,
 };
 use reloss::{Error, Matrix, Result, Tape};
 use serde::Deserialize;
@@ -212,10 +212,11 @@ fn fused_forms_equal_composed_ones() {
             &judged(&x, |x| token_cross_entropy_composed(x[0].retaped(), &targets, smoothing)),
         );
     }
-    let (x, ngrams) = ([random(20, 4, 12)], [vec![(0, 1), (1, 1)], vec![], vec![(3, 2)], vec![(0, 0)]]);
+    let (x, orders) = ([random(9, 4, 12)], [1, 2, 3, 4]);
+    let references = Tokens::new(&[vec![0, 1, 1, 1, 3], vec![2], vec![3, 2, 0]]).unwrap();
     same(
-        &judged(&x, |x| expected_ngrams(x[0].retaped(), &rows, &ngrams)),
-        &judged(&x, |x| expected_ngrams_composed(x[0].retaped(), &rows, &ngrams)),
+        &judged(&x, |x| ngram_matches(x[0].retaped(), &references, &orders)),
+        &judged(&x, |x| ngram_matches_composed(x[0].retaped(), &references, &orders)),
     );
 }
 
@@ -263,8 +264,11 @@ fn what_does_not_fit_is_named() {
     assert!(matches!(affine(x(), &table, None, Activation::Relu), Err(Error::Shape { .. })));
     assert!(matches!(token_cross_entropy(x(), &[0, 4, 1], 0.0), Err(Error::Shape { .. })));
     assert!(matches!(token_cross_entropy(x(), &[0, 3, 1], 1.0), Err(Error::Parameter { .. })));
-    let ngrams = [vec![(0, 4)], vec![]];
-    assert!(matches!(expected_ngrams(x(), &rows, &ngrams), Err(Error::Shape { .. })));
+    let (beyond, fits) = (Tokens::new(&[vec![0, 4, 1]]).unwrap(), Tokens::new(&[vec![0, 3, 1]]).unwrap());
+    assert!(matches!(ngram_matches(x(), &beyond, &[2]), Err(Error::Shape { .. })));
+    for orders in [&[][..], &[2, 0]] {
+        assert!(matches!(ngram_matches(x(), &fits, orders), Err(Error::Parameter { name: "orders", .. })));
+    }
     assert!(matches!(Dropout::new(1.0, 0), Err(Error::Parameter { .. })));
     let empty = Parameters::default();
     let layer = Layer { parameters: &empty, prefix: "layer.", heads: 2, activation: Activation::Relu };

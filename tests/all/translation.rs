@@ -97,6 +97,26 @@ fn log_odds_go_with_what_is_right() {
 }
 
 #[test]
+fn matches_go_with_what_is_written() {
+    let samples = TranslationSampler::random(500, 12).unwrap().draw(&Bleu::default(), 300, 1).unwrap();
+    let of_order = |order: usize| -> Vec<f64> {
+        let mean = |s: &TranslationSample| {
+            s.matched.iter().map(|m| f64::from(m[order - 1])).sum::<f64>() / s.matched.len() as f64
+        };
+        samples.iter().map(mean).collect()
+    };
+    for matched in samples.iter().flat_map(|sample| &sample.matched) {
+        assert!(matched.iter().all(|share| (0.0..=1.0).contains(share)), "{matched:?}");
+    }
+    let metric: Vec<f64> = samples.iter().map(|sample| sample.metric).collect();
+    for order in 1..=4 {
+        let rho = reloss::correlation::spearman(&of_order(order), &metric).unwrap();
+        assert!(rho > 0.7 && rho < 0.999, "{order}: {rho}");
+    }
+    assert!(of_order(1).iter().zip(of_order(4)).all(|(one, four)| *one > four));
+}
+
+#[test]
 fn draws_depend_on_the_seed_alone() {
     let sampler = TranslationSampler::random(300, 9).unwrap();
     let draw = |threads: usize, seed| {
@@ -114,19 +134,32 @@ fn stored_predictions_come_back_as_they_are() {
     let references = vec![vec![4, 5, 6, 7], vec![8, 9]];
     let mut store = TranslationStore::new(references.clone()).unwrap();
     let wrong = [
-        (vec![vec![4]; 2], vec![vec![0.0; 4]; 2]),
-        (vec![vec![4]; 1], vec![vec![0.0; 4], vec![0.0; 2]]),
-        (vec![vec![4]; 2], vec![vec![0.0; 4]]),
+        (vec![vec![4]; 2], vec![vec![0.0; 4]; 2], 2),
+        (vec![vec![4]; 1], vec![vec![0.0; 4], vec![0.0; 2]], 2),
+        (vec![vec![4]; 2], vec![vec![0.0; 4]], 2),
+        (vec![vec![4]; 2], vec![vec![0.0; 4], vec![0.0; 2]], 1),
     ];
-    for (hypotheses, log_odds) in wrong {
-        assert!(matches!(store.append(hypotheses, log_odds), Err(Error::Shape { .. })));
+    for (hypotheses, log_odds, matches) in wrong {
+        assert!(matches!(
+            store.append(hypotheses, log_odds, vec![[0.5; 4]; matches]),
+            Err(Error::Shape { .. })
+        ));
     }
-    let infinite = store.append(vec![vec![4]; 2], vec![vec![0.0; 4], vec![0.0, f32::INFINITY]]).unwrap_err();
+    let mut append = |odds, share| {
+        let matched = vec![[0.5; 4], [0.1, share, 0.1, 0.1]];
+        store.append(vec![vec![4]; 2], vec![vec![0.0; 4], vec![0.0, odds]], matched)
+    };
+    for share in [-0.1, 1.1, f32::NAN] {
+        let refused = append(0.0, share).unwrap_err().to_string();
+        assert!(refused.contains("sentence 1"), "{refused}");
+    }
+    let infinite = append(f32::INFINITY, 0.1).unwrap_err();
     assert!(infinite.to_string().contains("sentence 1"), "{infinite}");
     let none = TranslationSampler::new(TranslationSource::Stored(store.clone(), 0.5));
     assert!(matches!(none, Err(Error::Parameter { .. })));
     let log_odds = vec![vec![1.0, 2.0, -3.0, 4.0], vec![-5.0, -6.0]];
-    store.append(vec![vec![4, 5, 9, 7], vec![4]], log_odds).unwrap();
+    let matched = vec![[0.4, 0.3, 0.2, 0.1], [0.2; 4]];
+    store.append(vec![vec![4, 5, 9, 7], vec![4]], log_odds, matched.clone()).unwrap();
     assert_eq!((store.rows(), store.times()), (2, 1));
     let sampler = TranslationSampler { source: TranslationSource::Stored(store, 0.0), rows: 3 };
     for sample in sampler.draw(&Bleu::default(), 20, 0).unwrap() {
@@ -135,6 +168,7 @@ fn stored_predictions_come_back_as_they_are() {
             let wanted = [[1.0, 2.0, -3.0, 4.0], [-5.0, -6.0, 0.0, 0.0]][*row];
             assert_eq!(odds, &wanted[..sample.positions]);
         }
+        assert_eq!(sample.matched, rows.iter().map(|&row| matched[row]).collect::<Vec<_>>());
         let hypotheses: Vec<Vec<usize>> =
             rows.iter().map(|&row| [vec![4, 5, 9, 7], vec![4]][row].clone()).collect();
         let wanted: Vec<Vec<usize>> = rows.iter().map(|&row| references[row].clone()).collect();
@@ -146,8 +180,8 @@ fn stored_predictions_come_back_as_they_are() {
 #[test]
 fn stages_are_the_stores_times_in_order() {
     let mut store = TranslationStore::new(vec![vec![4, 5, 6, 7, 8]]).unwrap();
-    store.append(vec![vec![9; 5]], vec![vec![-1.0; 5]]).unwrap();
-    store.append(vec![vec![4, 5, 6, 7, 8]], vec![vec![1.0; 5]]).unwrap();
+    store.append(vec![vec![9; 5]], vec![vec![-1.0; 5]], vec![[0.1; 4]]).unwrap();
+    store.append(vec![vec![4, 5, 6, 7, 8]], vec![vec![1.0; 5]], vec![[0.8; 4]]).unwrap();
     // Half corrupted as a source, not so as stages.
     let sampler = TranslationSampler::new(TranslationSource::Stored(store, 0.5)).unwrap();
     let stages = sampler.stages(&Bleu::default(), 3, 0).unwrap();

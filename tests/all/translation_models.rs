@@ -5,13 +5,15 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reloss::data::Vocabulary;
 use reloss::loss::{token_loss, BagOfNgrams, Loss, TokenCrossEntropy};
-use reloss::metric::{Direction, Metric};
+use reloss::metric::{Bleu, Direction, Metric};
 use reloss::model::{Beam, NatBase, NatDecode, NatOutput, Parametric, Transformer, TransformerConfig};
-use reloss::ops::{host, matrix, scalar, target_log_odds, Adam, Parameters, Tokens};
-use reloss::sampler::TranslationSample;
+use reloss::ops::{
+    host, matrix, ngram_matches, scalar, target_log_odds, Adam, Parameters, Sequences, Tokens,
+};
+use reloss::sampler::{TranslationSample, TranslationSampler};
 use reloss::surrogate::{
-    learn_translation, objective, Feature, Fit, Input, Learn, LossNetwork, Penalty, Slope, TranslationBatch,
-    TranslationNetwork, TranslationSurrogate,
+    learn_ngrams, learn_translation, objective, Feature, Fit, Input, Learn, LossNetwork, Network, NgramInput,
+    NgramSurrogate, Penalty, Slope, TranslationBatch, TranslationNetwork, TranslationSurrogate,
 };
 use reloss::{Error, Result, Tape};
 
@@ -242,8 +244,13 @@ fn losses_of_tokens_have_right_gradients() {
         let mut padded = host(&odds);
         padded.splice(6..6, [9.0; 4]);
         padded.extend([9.0; 3]);
-        let sample =
-            TranslationSample { log_odds: padded, lengths: vec![5, 1, 2], positions: 5, metric: 0.0 };
+        let sample = TranslationSample {
+            log_odds: padded,
+            lengths: vec![5, 1, 2],
+            positions: 5,
+            matched: vec![],
+            metric: 0.0,
+        };
         let trained = token_loss(&surrogate, logits.clone(), &targets).unwrap();
         assert_close(&surrogate.values(&[sample]).unwrap(), &[trained], 1e-5);
     }
@@ -254,6 +261,90 @@ fn losses_of_tokens_have_right_gradients() {
         assert!(matches!(refused, Err(Error::Parameter { .. })));
     }
     assert!(matches!(network().with_output_bias(f32::NAN), Err(Error::Parameter { .. })));
+}
+
+#[test]
+fn a_loss_of_ngrams_has_the_right_gradient_and_is_the_one_that_was_learned() {
+    // A sentence that repeats itself, one of a token, one shorter than the orders.
+    let targets = tokens(&[vec![0, 1, 1, 1, 2], vec![2], vec![1, 0]]);
+    let logits: Vec<f32> = numbers(8 * 3, 1).into_iter().map(|v| 3.0 * v).collect();
+    for orders in 1..=4 {
+        let network = Network::new(1 + orders, 16, 3).unwrap().with_output_bias(2.0).unwrap();
+        let input = NgramInput { orders, scale: 1.0 };
+        let surrogate = NgramSurrogate::new(network, input, "BLEU").unwrap();
+        check_gradient(&surrogate, &logits, &targets, 1e-3);
+        let of = |logits: &[f32]| matrix(logits.to_vec(), 8, 3).unwrap();
+        let rows = Sequences::padded(vec![5, 1, 2], 5).unwrap();
+        let mut padded = host(&target_log_odds(of(&logits), targets.ids(), 1.0).unwrap());
+        padded.splice(6..6, [9.0; 4]);
+        padded.extend([9.0; 3]);
+        let shares = host(&ngram_matches(of(&logits), &targets, &[1, 2, 3, 4]).unwrap());
+        let matched = shares.chunks(4).map(|s| [s[0], s[1], s[2], s[3]]).collect();
+        let sample = TranslationSample {
+            log_odds: padded,
+            lengths: vec![5, 1, 2],
+            positions: 5,
+            matched,
+            metric: 0.0,
+        };
+        assert_eq!(rows.rows(), sample.log_odds.len());
+        let trained = token_loss(&surrogate, logits.clone(), &targets).unwrap();
+        assert_close(&surrogate.values(&[sample]).unwrap(), &[trained], 1e-5);
+    }
+    // Where nothing is given to the reference, and where all is, there is a number with a finite gradient.
+    let network = || Network::new(5, 16, 3).unwrap();
+    let surrogate = NgramSurrogate::new(network(), NgramInput::default(), "BLEU").unwrap();
+    for sure in [-200.0, 200.0] {
+        let logits: Vec<f32> = targets
+            .ids()
+            .iter()
+            .flat_map(|&id| (0..3).map(move |k| if k == id { sure } else { 0.0 }))
+            .collect();
+        let logits = matrix(logits, 8, 3).unwrap();
+        let loss = surrogate.loss(logits.leaky_trace(), &targets).unwrap();
+        assert!(scalar(&loss).is_finite());
+        assert!(host(&loss.backward().get(&logits)).iter().all(|g| g.is_finite()));
+    }
+    for wrong in [
+        NgramInput { orders: 0, scale: 1.0 },
+        NgramInput { orders: 5, scale: 1.0 },
+        NgramInput { orders: 4, scale: 0.0 },
+    ] {
+        assert!(matches!(NgramSurrogate::new(network(), wrong, "BLEU"), Err(Error::Parameter { .. })));
+    }
+    let fewer = NgramSurrogate::new(network(), NgramInput { orders: 3, scale: 1.0 }, "BLEU");
+    assert!(matches!(fewer, Err(Error::Shape { .. })));
+}
+
+#[test]
+fn a_loss_of_ngrams_is_learned_for_bleu_and_survives_its_file() {
+    let sampler = TranslationSampler::random(500, 12).unwrap();
+    let bleu: &dyn Metric<[Vec<usize>], [Vec<usize>]> = &Bleu::default();
+    let draw = |count, seed| sampler.draw(bleu, count, seed);
+    let options =
+        Learn { steps: 40, samples: 32, held_out: 64, hidden: 16, output_bias: 2.0, ..Learn::default() };
+    let learned = learn_ngrams(bleu, NgramInput::default(), draw, &options).unwrap();
+    assert!(learned.held_out > 0.9, "{}", learned.held_out);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("loss.safetensors");
+    learned.loss.save(&path).unwrap();
+    let read = NgramSurrogate::load(&path).unwrap();
+    let test = sampler.draw(bleu, 50, 99).unwrap();
+    assert_eq!(read.values(&test).unwrap(), learned.loss.values(&test).unwrap());
+    assert_eq!((read.metric(), read.input()), ("BLEU", &NgramInput::default()));
+    assert!(matches!(TranslationSurrogate::load(&path), Err(Error::Data { .. })));
+    let sample = |change: &dyn Fn(&mut TranslationSample)| {
+        let mut sample = test[0].clone();
+        change(&mut sample);
+        read.values(&[sample])
+    };
+    let shapes: [&dyn Fn(&mut TranslationSample); 3] =
+        [&|s| s.matched.clear(), &|s| s.lengths[0] = 0, &|s| s.log_odds.truncate(3)];
+    for wrong in shapes {
+        assert!(matches!(sample(wrong), Err(Error::Shape { .. })));
+    }
+    assert!(matches!(sample(&|s| s.matched[1][2] = f32::NAN), Err(Error::NotFinite { .. })));
+    assert!(matches!(sample(&|s| s.log_odds[0] = f32::INFINITY), Err(Error::NotFinite { .. })));
 }
 
 #[test]
@@ -310,7 +401,13 @@ fn samples(count: usize, seed: u64) -> Vec<TranslationSample> {
             right += row[..length].iter().map(|&odds| u32::from(odds > 0.0)).sum::<u32>();
             all += length;
         }
-        TranslationSample { log_odds, lengths, positions, metric: f64::from(right) / all as f64 }
+        TranslationSample {
+            log_odds,
+            lengths,
+            positions,
+            matched: vec![],
+            metric: f64::from(right) / all as f64,
+        }
     };
     (0..count).map(sample).collect()
 }
@@ -365,7 +462,13 @@ fn a_sentences_slope_is_the_norm_of_its_gradient() {
                 let mut log_odds = sample.log_odds[sentence * 9..][..length].to_vec();
                 log_odds[token] += by;
                 let metric = sample.metric;
-                let sample = TranslationSample { log_odds, lengths: vec![length], positions: length, metric };
+                let sample = TranslationSample {
+                    log_odds,
+                    lengths: vec![length],
+                    positions: length,
+                    matched: vec![],
+                    metric,
+                };
                 let batch = TranslationBatch::new(&[sample], &scaled(0.3)).unwrap();
                 f64::from(host(&network.judge(&batch, NoneTape).unwrap().losses)[0])
             };
@@ -394,16 +497,45 @@ fn a_loss_of_translations_is_learned_and_survives_its_file() {
     assert_eq!(read.values(&test).unwrap(), learned.loss.values(&test).unwrap());
     assert_eq!((read.metric(), read.input()), ("share", &options.input));
     assert!(read.agreement(&Share, &test).unwrap() > 0.9);
-    let long = TranslationSample { log_odds: vec![0.0; 10], lengths: vec![10], positions: 10, metric: 0.0 };
+    let long = TranslationSample {
+        log_odds: vec![0.0; 10],
+        lengths: vec![10],
+        positions: 10,
+        matched: vec![],
+        metric: 0.0,
+    };
     assert!(matches!(read.values(&[long]), Err(Error::Shape { .. })));
     for wrong in [
-        TranslationSample { log_odds: vec![0.0; 3], lengths: vec![2], positions: 2, metric: 0.0 },
-        TranslationSample { log_odds: vec![0.0; 2], lengths: vec![3], positions: 2, metric: 0.0 },
-        TranslationSample { log_odds: vec![0.0; 2], lengths: vec![0], positions: 2, metric: 0.0 },
+        TranslationSample {
+            log_odds: vec![0.0; 3],
+            lengths: vec![2],
+            positions: 2,
+            matched: vec![],
+            metric: 0.0,
+        },
+        TranslationSample {
+            log_odds: vec![0.0; 2],
+            lengths: vec![3],
+            positions: 2,
+            matched: vec![],
+            metric: 0.0,
+        },
+        TranslationSample {
+            log_odds: vec![0.0; 2],
+            lengths: vec![0],
+            positions: 2,
+            matched: vec![],
+            metric: 0.0,
+        },
     ] {
         assert!(matches!(read.values(&[wrong]), Err(Error::Shape { .. })));
     }
-    let infinite =
-        TranslationSample { log_odds: vec![f32::INFINITY], lengths: vec![1], positions: 1, metric: 0.0 };
+    let infinite = TranslationSample {
+        log_odds: vec![f32::INFINITY],
+        lengths: vec![1],
+        positions: 1,
+        matched: vec![],
+        metric: 0.0,
+    };
     assert!(matches!(read.values(&[infinite]), Err(Error::NotFinite { .. })));
 }

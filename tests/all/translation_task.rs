@@ -8,7 +8,9 @@ use reloss::loss::{BagOfNgrams, TokenCrossEntropy};
 use reloss::metric::Bleu;
 use reloss::model::{Transformer, TransformerConfig};
 use reloss::sampler::{TranslationSampler, TranslationSource};
-use reloss::surrogate::{Input, TranslationNetwork, TranslationSurrogate};
+use reloss::surrogate::{
+    Input, Network, NgramInput, NgramSurrogate, TranslationNetwork, TranslationSurrogate,
+};
 use reloss::task::{Task, Train, Translation};
 use reloss::Error;
 
@@ -98,6 +100,9 @@ fn losses_of_translations_are_compared() {
     let loss = TranslationSurrogate::new(network, Input::default(), "BLEU").unwrap();
     let mut case = case;
     case.losses = vec![("reloss".into(), loss.to_safetensors().unwrap())];
+    let network = Network::new(5, 8, 0).unwrap().with_output_bias(5.0).unwrap();
+    let loss = NgramSurrogate::new(network, NgramInput::default(), "BLEU").unwrap();
+    case.ngrams = vec![("reloss_ngrams".into(), loss.to_safetensors().unwrap())];
     let (setting, data) = (case.setting(), case.data());
     assert_eq!((setting.as_str(), data.as_str()), ("grammar, en-ro", "grammar"));
     let comparison = Comparison {
@@ -116,6 +121,8 @@ fn losses_of_translations_are_compared() {
         "reloss",
         "reloss_with_cross_entropy",
         "reloss_after_bag_of_ngrams",
+        "reloss_ngrams_with_cross_entropy",
+        "reloss_ngrams",
     ];
     assert_eq!(losses, wanted);
     assert!(results.runs.iter().any(|run| run.metric == "chrF"));
@@ -131,4 +138,11 @@ fn stored_predictions_are_those_of_the_references_tokens() {
     let samples = sampler.draw(metric, 20, 0).unwrap();
     // A fresh model gives the references' tokens less than half.
     assert!(samples.iter().all(|sample| sample.cross_entropy() > 2f64.ln()));
+    // And matches few of their tokens, longer n-grams less than short ones.
+    for shares in samples.iter().flat_map(|sample| &sample.matched) {
+        assert!(
+            shares[0] > 0.0 && shares[0] < 0.5 && shares.windows(2).all(|pair| pair[1] <= pair[0]),
+            "{shares:?}"
+        );
+    }
 }

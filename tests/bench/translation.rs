@@ -59,7 +59,13 @@ fn samples() -> Vec<TranslationSample> {
         let lengths = (0..8).map(|s| 6 + (i * 5 + s * 7) % 19).collect();
         let log_odds =
             (0..8 * 24).map(|k| ((i * 31 + k * 7919) % 1000) as f32 / 100.0 - 5.0 + i as f32 / 20.0);
-        TranslationSample { log_odds: log_odds.collect(), lengths, positions: 24, metric: i as f64 / 64.0 }
+        TranslationSample {
+            log_odds: log_odds.collect(),
+            lengths,
+            positions: 24,
+            matched: vec![],
+            metric: i as f64 / 64.0,
+        }
     };
     (0..64).map(sample).collect()
 }

@@ -37,7 +37,8 @@ pub(crate) use layers::{
 };
 pub(crate) use mean::mean_with_tangent;
 pub use mean::{sequence_mean, sequence_mean_composed};
-pub use ngrams::{expected_ngrams, expected_ngrams_composed};
+pub(crate) use ngrams::Given;
+pub use ngrams::{ngram_matches, ngram_matches_composed};
 pub use rows::{Sequences, Tokens};
 pub(crate) use span_features::PassageSpans;
 pub use span_features::{span_features, span_features_composed, SpanFeature};

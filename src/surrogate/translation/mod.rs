@@ -1,8 +1,10 @@
 //! Losses of translations, learned for metrics of texts.
 
 mod network;
+mod ngrams;
 
 pub use network::TranslationNetwork;
+pub use ngrams::{learn_ngrams, NgramInput, NgramSurrogate, OfNgrams};
 
 use dfdx::prelude::*;
 
