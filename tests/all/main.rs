@@ -8,6 +8,7 @@ mod conformance;
 mod conv_net;
 mod correlation;
 mod data;
+mod device;
 mod display;
 mod download;
 mod experiment;
