@@ -93,7 +93,7 @@ impl Loss<Tokens> for BagOfNgrams {
         let shares = bags.iter().flat_map(|bag| std::iter::repeat_n(share(bag), bag.len())).collect();
         let column = |values: Vec<f32>| -> Result<Matrix> {
             let rows = values.len();
-            Ok(device().try_tensor_from_vec(values, (rows, 1))?)
+            Ok(device()?.try_tensor_from_vec(values, (rows, 1))?)
         };
         let expected = expected_ngrams(logits, targets.rows(), &ngrams)?;
         // min(e, c) = e − max(e − c, 0)

@@ -35,9 +35,9 @@ pub fn expected_ngrams<T: Tape<f32, Dev>>(
     ngrams: &[Vec<(usize, usize)>],
 ) -> Result<Matrix<T>> {
     check(&logits, sequences, ngrams)?;
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     return fused::expected(logits, sequences, ngrams);
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     composed(logits, sequences, ngrams)
 }
 
@@ -96,17 +96,17 @@ fn composed<T: Tape<f32, Dev>>(
     let p = logits.try_softmax::<Axis<1>>()?.try_reshape_like(&(rows * classes,))?;
     let pick = |p: Tensor<(usize,), f32, Dev, T>, index: Vec<usize>| -> Result<Matrix<T>> {
         let picked: Tensor<(usize,), f32, Dev, T> =
-            p.try_gather(device().try_tensor_from_vec(index, (count * places,))?)?;
+            p.try_gather(device()?.try_tensor_from_vec(index, (count * places,))?)?;
         Ok(picked.try_reshape_like(&shape)?)
     };
     let (p, tape) = p.split_tape();
     let second = pick(p.retaped::<T>(), second)?;
     let product = pick(p.put_tape(tape), first)?.try_mul(second)?;
-    let product = product.try_mul(device().try_tensor_from_vec(real, shape)?)?;
+    let product = product.try_mul(device()?.try_tensor_from_vec(real, shape)?)?;
     Ok(product.try_sum::<(usize,), Axis<1>>()?.try_reshape_like(&(count, 1))?)
 }
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 mod fused {
     use std::ops::Range;
 

@@ -1,11 +1,13 @@
 //! The loss networks of all kinds of predictions: the objective with its gradient, a few steps of learning, and the loss that
 //! comes of them.
 
+use std::sync::Arc;
+
 use dfdx::prelude::*;
 use reloss::loss::{HeatmapTargets, Loss};
 use reloss::metric::{token_f1, Bleu, Direction, Metric, PckMetric, TopK};
 use reloss::ops::{host, Parameters, Spans, Tokens};
-use reloss::sampler::{PoseSampler, ReadingSampler, Sampler, TranslationSampler};
+use reloss::sampler::{PoseSampler, ReadingSampler, Sampler, Store, TranslationSampler};
 use reloss::surrogate::*;
 use reloss::{Result, Tape};
 
@@ -18,6 +20,7 @@ const LEARNED: f32 = 1e-2;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = of_classes();
+    cases.push(Case::new("Refreshed", LEARNED, refreshed));
     cases.extend(of_heatmaps());
     cases.extend(of_translations());
     cases.extend(of_answers());
@@ -46,13 +49,11 @@ fn brief(options: Learn) -> Learn {
     Learn { steps: 6, samples: 12, held_out: 16, evaluate_every: 2, hidden: 8, output_bias: 2.0, ..options }
 }
 
-/// What was learned, and how it went.
-fn learned<L>(learned: &Learned<L>, network: &Parameters) -> Numbers {
-    let steps = learned.history.iter().flat_map(|step| [step.agreement, step.penalty]);
-    let mut numbers: Numbers = network.iter().map(|p| (p.name().to_string(), host(p.value()))).collect();
-    numbers.insert("history".to_string(), steps.collect());
-    numbers.insert("held out".to_string(), vec![learned.held_out as f32]);
-    numbers
+/// How learning went; of what was learned, what it makes of predictions: where a parameter's gradient is 0 but for rounding, Adam
+/// steps by the rounding.
+fn course<L>(learned: &Learned<L>) -> Numbers {
+    let steps = learned.history.iter().flat_map(|step| [step.agreement, step.penalty]).collect();
+    [("history".to_string(), steps), ("held out".to_string(), vec![learned.held_out as f32])].into()
 }
 
 /// A learned loss of one batch, with its gradient.
@@ -103,11 +104,23 @@ fn class_loss(name: &str, classes: usize, options: Learn) -> [Case; 2] {
     let learning = Case::new(&format!("Surrogate, learned, {name}"), LEARNED, move || {
         let done = learn(&METRIC, &sampler(), &options)?;
         let labels: Vec<usize> = (0..6).map(|row| row % classes).collect();
-        let mut numbers = learned(&done, done.loss.network().parameters());
+        let mut numbers = course(&done);
         numbers.extend(used(&done.loss, (6, classes), &labels[..])?);
         Ok(numbers)
     });
     [objective, learning]
+}
+
+/// The loss that it starts with, and the one that it learns from a batch.
+fn refreshed() -> Result<Numbers> {
+    let options = brief(Learn::default());
+    let (metric, labels) = (Arc::new(TopK::ACCURACY), [0, 2, 1, 1, 0, 2]);
+    let first = learn(metric.as_ref(), &Sampler::random(3), &options)?.loss;
+    let loss = Refreshed::new(first, metric, Sampler::stored(Store::empty(3)), options, 1)?;
+    let renamed = |(name, values)| (format!("first {name}"), values);
+    let mut numbers: Numbers = used(&loss, (6, 3), &labels[..])?.into_iter().map(renamed).collect();
+    numbers.extend(used(&loss, (6, 3), &labels[..])?);
+    Ok(numbers)
 }
 
 fn of_heatmaps() -> Vec<Case> {
@@ -124,7 +137,7 @@ fn of_heatmaps() -> Vec<Case> {
         let learning = Case::new(&format!("PoseSurrogate, learned, {form:?}"), LEARNED, move || {
             let metric = PckMetric::new(0.2)?;
             let done = learn_pose(form, &metric, &sampler()?, &brief(Learn::default()))?;
-            let mut numbers = learned(&done, done.loss.network().parameters());
+            let mut numbers = course(&done);
             let loss: &dyn Loss<HeatmapTargets> = &done.loss;
             numbers.extend(used(loss, (2, 60), &losses::heatmap_targets()?)?);
             Ok(numbers)
@@ -150,7 +163,7 @@ fn of_translations() -> Vec<Case> {
         let bleu: &Texts = &Bleu::default();
         let draw = |count, seed| sampler()?.draw(bleu, count, seed);
         let done = learn_translation(bleu, 6, draw, &brief(Learn::default()))?;
-        let mut numbers = learned(&done, done.loss.network().parameters());
+        let mut numbers = course(&done);
         let loss: &dyn Loss<Tokens> = &done.loss;
         numbers.extend(used(loss, (9, 8), losses::tokens()?.as_ref())?);
         Ok(numbers)
@@ -195,7 +208,7 @@ fn of_answers() -> Vec<Case> {
         let options = brief(Learn::default());
         let draw = |count, seed| sampler()?.draw(&F1, count, seed);
         let done = learn_reading(&F1, SpanInput::default(), draw, &options)?;
-        let mut numbers = learned(&done, done.loss.network().parameters());
+        let mut numbers = course(&done);
         let loss: &dyn Loss<Spans> = &done.loss;
         numbers.extend(used(loss, (13, 2), losses::spans()?.as_ref())?);
         Ok(numbers)

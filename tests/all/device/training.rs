@@ -41,11 +41,9 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Losses and validations of the epochs.
-fn curves(history: &[Epoch]) -> Numbers {
-    let of = |value: fn(&Epoch) -> f64| history.iter().map(|epoch| value(epoch) as f32).collect();
-    [("losses".to_string(), of(|epoch| epoch.loss)), ("validation".to_string(), of(|epoch| epoch.validation))]
-        .into()
+/// Losses of the epochs; metrics of models so little trained jump with a single prediction.
+fn losses(history: &[Epoch]) -> Numbers {
+    [("losses".to_string(), history.iter().map(|epoch| epoch.loss as f32).collect())].into()
 }
 
 /// Digits, few to train on.
@@ -59,7 +57,7 @@ fn classification(loss: &dyn Loss) -> Result<Numbers> {
     let task = Classification { hidden: vec![16], ..Classification::new(digits(640)?) };
     let train = Train { epochs: 2, ..Train::default() };
     let outcome = task.train(loss, &TopK::ACCURACY, &train)?;
-    let mut numbers = curves(&outcome.history);
+    let mut numbers = losses(&outcome.history);
     numbers.insert("scores".to_string(), outcome.predictions.values().to_vec());
     Ok(numbers)
 }
@@ -68,7 +66,10 @@ fn images(architecture: Architecture) -> Result<Numbers> {
     let image = ImageShape { channels: 1, height: 8, width: 8 };
     let task = ImageClassification::new(digits(64)?, image, architecture)?.untested()?;
     let train = Train { epochs: 1, batch: 32, learning_rate: 1e-3, ..Train::default() };
-    Ok(curves(&task.train(&CrossEntropy::default(), &TopK::ACCURACY, &train)?.history))
+    let outcome = task.train(&CrossEntropy::default(), &TopK::ACCURACY, &train)?;
+    let mut numbers = losses(&outcome.history);
+    numbers.insert("scores".to_string(), outcome.predictions.values().to_vec());
+    Ok(numbers)
 }
 
 fn pose() -> Result<Numbers> {
@@ -79,7 +80,7 @@ fn pose() -> Result<Numbers> {
     let task = PoseEstimation::new([train, validation, PoseSet::figures(4, 32, 4)?], [32, 32], net)?;
     let train = Train { epochs: 3, batch: 4, learning_rate: 3e-3, ..Train::default() };
     let outcome = task.train(&HeatmapMse, &PckMetric::COARSE, &train)?;
-    let mut numbers = curves(&outcome.history);
+    let mut numbers = losses(&outcome.history);
     numbers.insert("heatmaps".to_string(), outcome.predictions.values().to_vec());
     Ok(numbers)
 }
@@ -104,7 +105,7 @@ fn translation() -> Result<Numbers> {
     let vocabulary = Arc::new(Vocabulary::learn(&parts[0].sentences(), 2000, Units::Words)?);
     let task = Translation::new(&parts, vocabulary, translator)?;
     let train = Train { epochs: 3, batch: 256, learning_rate: 1e-2, ..Train::default() };
-    Ok(curves(&task.train(&TokenCrossEntropy::default(), &Bleu::default(), &train)?.history))
+    Ok(losses(&task.train(&TokenCrossEntropy::default(), &Bleu::default(), &train)?.history))
 }
 
 fn reader(vocabulary: usize) -> ReaderConfig {
@@ -118,7 +119,7 @@ fn reading() -> Result<Numbers> {
     let windows = WindowOptions { length: 64, stride: 48, question: 16 };
     let task = Reading::new(&parts, vocabulary, reader, &windows)?;
     let train = Train { epochs: 2, batch: 1024, learning_rate: 1e-2, ..Train::default() };
-    Ok(curves(&task.train(&SpanCrossEntropy, &AnswerMetric::default(), &train)?.history))
+    Ok(losses(&task.train(&SpanCrossEntropy, &AnswerMetric::default(), &train)?.history))
 }
 
 fn sorting() -> Result<Numbers> {
