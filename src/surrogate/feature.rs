@@ -249,7 +249,7 @@ pub(super) fn spanning(gradients: &[Vec<f64>]) -> Vec<Vec<f64>> {
     columns
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "cuda")))]
 mod tests {
     use super::*;
 
