@@ -10,17 +10,19 @@ cargo_root=${CARGO_INSTALL_ROOT:-${CARGO_HOME:-$HOME/.cargo}}
 
 usage() {
     cat <<'END'
-bash notebooks/lab.sh [--yes] [-- OPTION_OF_JUPYTERLAB ...]
+bash notebooks/lab.sh [--yes] [--cuda] [-- OPTION_OF_JUPYTERLAB ...]
     Sets up what is missing and opens JupyterLab in the notebooks' folder.
-bash notebooks/lab.sh [--yes] --run NAME ... | --all [--in-place] [--timeout SECONDS]
+bash notebooks/lab.sh [--yes] [--cuda] --run NAME ... | --all [--in-place] [--timeout SECONDS]
     Sets up what is missing and executes notebooks (all of them with --all) from a fresh kernel each, up to the
     first failing cell. The executed notebook and a page go to notebooks/out/NAME.ipynb and NAME.html. Exit
     status 1 if any cell panicked, returned an error by `?`, did not compile, wrote to stderr, took longer than
     SECONDS (1200 unless given), or if the last cell did not give its sentinel.
-bash notebooks/lab.sh [--yes] --setup
+bash notebooks/lab.sh [--yes] [--cuda] --setup
     Sets up what is missing, no more.
 
   --yes         says yes to what is asked otherwise: a download by rustup, an installation by sudo apt-get
+  --cuda        builds the notebooks' library for CUDA (notebooks/lab/cuda.sh --help says with what) in a folder of its own,
+                and computes on the GPU; ends at once where nvidia-smi shows none
   --in-place    also replaces notebooks/NAME.ipynb by its executed copy if it passed, to be committed, and
                 notebooks/figures/NAME.png by the picture of its cell with the tag figure:NAME
 
@@ -140,6 +142,16 @@ set_up_sources() {
 
 yes=false
 mode=open
+# What the notebooks are run by.
+launch=(env)
+
+on_cuda() {
+    [[ $(nvidia-smi -L 2>/dev/null || true) == GPU* ]] ||
+        fail "nvidia-smi shows no GPU to run the notebooks on. Without --cuda they run on the CPU"
+    export RELOSS_LAB_CUDA=1
+    launch=(bash "$here/lab/cuda.sh")
+}
+
 while [ $# -gt 0 ]; do
     case $1 in
     -h | --help)
@@ -147,6 +159,7 @@ while [ $# -gt 0 ]; do
         exit
         ;;
     --yes) yes=true ;;
+    --cuda) on_cuda ;;
     --setup) mode=setup ;;
     --run)
         mode=run
@@ -163,10 +176,14 @@ while [ $# -gt 0 ]; do
 done
 if [ $mode = run ]; then
     [ $# -gt 0 ] || fail "--run wants the names of notebooks, or --all"
-    # --yes may stand behind --run too.
+    # --yes and --cuda may stand behind --run too.
     arguments=()
     for argument; do
-        if [ "$argument" = --yes ]; then yes=true; else arguments+=("$argument"); fi
+        case $argument in
+        --yes) yes=true ;;
+        --cuda) on_cuda ;;
+        *) arguments+=("$argument") ;;
+        esac
     done
     set -- "${arguments[@]}"
 fi
@@ -177,11 +194,14 @@ set_up_kernel
 set_up_sources
 
 case $mode in
-setup) say "all is set up" ;;
-run) exec "$venv/bin/python" "$here/lab/run.py" "$@" ;;
+setup)
+    "${launch[@]}" true
+    say "all is set up"
+    ;;
+run) exec "${launch[@]}" "$venv/bin/python" "$here/lab/run.py" "$@" ;;
 open)
     cd "$here"
     if [ "$(id -u)" = 0 ]; then set -- --allow-root "$@"; fi
-    exec "$venv/bin/jupyter" lab "$@"
+    exec "${launch[@]}" "$venv/bin/jupyter" lab "$@"
     ;;
 esac

@@ -163,6 +163,49 @@ impl From<dfdx::prelude::CpuError> for Error {
 #[cfg(feature = "cuda")]
 impl From<dfdx::prelude::CudaError> for Error {
     fn from(error: dfdx::prelude::CudaError) -> Self {
-        Self::Device(error.to_string())
+        use dfdx::prelude::CudaError;
+        match error {
+            CudaError::Driver(code) => Self::cuda(code.0 as u32),
+            other => Self::Device(other.to_string()),
+        }
+    }
+}
+
+#[cfg(any(test, feature = "cuda"))]
+impl Error {
+    /// An [`Error::Device`] from a code of CUDA's driver.
+    pub(crate) fn cuda(code: u32) -> Self {
+        let reason = match code {
+            2 => "the GPU is out of memory; use smaller batches, fewer samples or a smaller model",
+            35 | 803 => "the NVIDIA driver is older than this build's CUDA",
+            100 => "this machine has no NVIDIA GPU or no driver",
+            209 | 218 => "this build's kernels are not for this GPU; build for its CUDA_COMPUTE_CAP",
+            222 => {
+                "this build's kernels come of a newer CUDA than the NVIDIA driver's; build with one no newer"
+            }
+            _ => return Self::Device(format!("the NVIDIA driver failed with CUDA error {code}")),
+        };
+        Self::Device(format!("{reason} (CUDA error {code})"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Error;
+
+    #[test]
+    fn what_a_gpu_refuses_is_said_in_words() {
+        for (code, words) in [
+            (2, "out of memory"),
+            (35, "driver is older"),
+            (100, "no NVIDIA GPU"),
+            (209, "CUDA_COMPUTE_CAP"),
+            (218, "CUDA_COMPUTE_CAP"),
+            (222, "newer CUDA than the NVIDIA driver's"),
+            (719, "failed"),
+        ] {
+            let said = Error::cuda(code).to_string();
+            assert!(said.contains(words) && said.contains(&format!("CUDA error {code}")), "{said}");
+        }
     }
 }

@@ -1,11 +1,12 @@
 """Starts the Rust kernel (evcxr) for a notebook; `--install` registers it in this Python's Jupyter.
 
-Around the kernel itself this script takes care of three things:
+Around the kernel itself this script takes care of four things:
 
 * A build folder of its own, notebooks/.evcxr/1, 2, ...: the first one that no running kernel holds. Kernels in one
   folder would overwrite each other's cells. Folders are kept, so a new kernel finds the library built already, and
   a new folder starts from the builds of another one.
 * The versions of the repository's Cargo.lock, so that a notebook runs the crates that the tests ran.
+* With $RELOSS_LAB_CUDA (`lab.sh --cuda`) a build for CUDA, in folders of its own: notebooks/.cuda/evcxr/1, 2, ....
 * The standard library's sources, from which the kernel infers the types of `let`. Without them it would run
   `rustup component add rust-src` unasked; here it looks for a copy and never downloads anything.
 """
@@ -22,11 +23,14 @@ from pathlib import Path
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent
 BUILDS = NOTEBOOKS / ".evcxr"
+CUDA_BUILDS = NOTEBOOKS / ".cuda" / "evcxr"
 LOCK_FILE = NOTEBOOKS.parent / "Cargo.lock"
 # What compilers replace and never change in place: shared between build folders instead of copied.
 SHARED = {".rlib", ".rmeta", ".so", ".a"}
 # Bytes of freed memory that are kept for the next allocation.
 KEPT = str(2**31 - 1)
+# What the kernel gives rustc, and the cfg under which kit/Cargo.toml asks for the library's feature.
+CUDA_FLAGS = "\x1f".join(["-Cprefer-dynamic", "--cfg", "reloss_cuda"])
 # A loopback port where nothing listens: downloads by rustup fail at once.
 NOWHERE = "http://127.0.0.1:9"
 
@@ -103,7 +107,8 @@ def std_sources():
 
 def start(evcxr, connection_file):
     """Becomes the kernel."""
-    folder = claim(BUILDS)
+    cuda = "RELOSS_LAB_CUDA" in os.environ
+    folder = claim(CUDA_BUILDS if cuda else BUILDS)
     warm_up(folder)
     pin_versions(folder)
     environment = dict(os.environ)
@@ -111,6 +116,9 @@ def start(evcxr, connection_file):
     # Every step of training frees tensors that the next one allocates again: the C library keeps the memory.
     environment.update(MALLOC_TRIM_THRESHOLD_=KEPT, MALLOC_MMAP_THRESHOLD_=KEPT)
     environment.update(RUSTUP_DIST_SERVER=NOWHERE, RUSTUP_UPDATE_ROOT=NOWHERE, RUSTUP_AUTO_INSTALL="0")
+    if cuda:
+        # Goes before the flags that the kernel sets.
+        environment["CARGO_ENCODED_RUSTFLAGS"] = CUDA_FLAGS
     sources = std_sources()
     if sources:
         environment["RUST_SRC_PATH"] = str(sources)

@@ -206,7 +206,7 @@ impl State {
     /// Makes actions more likely, or less with a negative reward.
     fn reinforce(&mut self, features: Matrix, actions: Vec<usize>, reward: f32) -> Result<()> {
         let count = actions.len();
-        let index = device().try_tensor_from_vec(actions, (count,))?;
+        let index = device()?.try_tensor_from_vec(actions, (count,))?;
         let chances = self.policy.forward(features.leaky_traced())?.try_log_softmax::<Axis<1>>()?;
         let loss = chances.try_select(index)?.try_mean::<(), _>()?.try_mul(-reward)?;
         self.adam.update(self.policy.parameters_mut(), &mut loss.try_backward()?)

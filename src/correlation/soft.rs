@@ -41,9 +41,9 @@ use crate::{Dev, Matrix, Scalar};
 /// ours (the released code ranks unscaled losses and breaks ties by index).
 pub fn soft_spearman<T: Tape<f32, Dev>>(x: Matrix<T>, other: &[f64], soft: &SoftSort) -> Result<Scalar<T>> {
     let target = Target::new(*x.shape(), other, soft)?;
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     return fused::soft_spearman(x, target, soft);
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     return composed(x, target, soft);
 }
 
@@ -290,7 +290,7 @@ fn deviations<T: Tape<f32, Dev>>(x: Matrix<T>, weights: &[f64]) -> Result<Deviat
 }
 
 /// From the gradient with respect to standardised values z to that of the values; `scale` is cotangent/spread.
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 pub(super) fn unstandardise(z: &[f64], on_z: &[f64], scale: f64, gradient: &mut [f32]) {
     // z = (x - mean)/spread: dx = (dz - mean(dz) - z·mean(z·dz))/spread.
     let (mean, along) = (mean(on_z), super::dot(z, on_z) / z.len() as f64);
@@ -299,7 +299,7 @@ pub(super) fn unstandardise(z: &[f64], on_z: &[f64], scale: f64, gradient: &mut 
     }
 }
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 mod fused {
     use super::super::{dot, gradient};
     use super::*;

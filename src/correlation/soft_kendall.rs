@@ -81,9 +81,9 @@ fn kendall<T: Tape<f32, Dev>>(
     temperature: f64,
 ) -> Result<Scalar<T>> {
     let signs = Signs::new(other, weights, temperature)?;
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     return fused::kendall(x, signs);
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     return composed(x, signs);
 }
 
@@ -167,7 +167,7 @@ fn composed<T: Tape<f32, Dev>>(x: Matrix<T>, signs: Signs) -> Result<Scalar<T>> 
     Ok(across.try_sub(down)?.try_tanh()?.try_mul(factors)?.try_sum::<(), _>()?)
 }
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 mod fused {
     use super::super::soft::{mean_and_spread, unstandardise};
     use super::*;

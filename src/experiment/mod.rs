@@ -340,14 +340,14 @@ impl Results {
 }
 
 /// What `of` makes of every seed, in parallel on the CPU; tensors of the CUDA device stay in their thread.
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 pub(crate) fn per_seed<T: Send>(seeds: &[u64], of: impl Fn(u64) -> Result<T> + Sync) -> Result<Vec<T>> {
     use rayon::prelude::*;
     seeds.par_iter().map(|&seed| of(seed)).collect()
 }
 
 /// What `of` makes of every seed, in parallel on the CPU; tensors of the CUDA device stay in their thread.
-#[cfg(feature = "cuda")]
+#[cfg(feature = "composed")]
 pub(crate) fn per_seed<T>(seeds: &[u64], of: impl Fn(u64) -> Result<T>) -> Result<Vec<T>> {
     seeds.iter().map(|&seed| of(seed)).collect()
 }

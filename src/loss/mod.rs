@@ -138,8 +138,8 @@ impl Loss for CrossEntropy {
             None => vec![1.0; rows],
         };
         let total: f32 = weights.iter().sum();
-        let weights = device().try_tensor_from_vec(weights, (rows,))?;
-        let index = device().try_tensor_from_vec(labels.to_vec(), (rows,))?;
+        let weights = device()?.try_tensor_from_vec(weights, (rows,))?;
+        let index = device()?.try_tensor_from_vec(labels.to_vec(), (rows,))?;
         let log_p = logits.try_log_softmax::<Axis<1>>()?;
         let log_p = if self.smoothing > 0.0 {
             let (log_p, tape) = log_p.split_tape();

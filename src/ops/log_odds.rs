@@ -38,9 +38,9 @@ pub fn target_log_odds<T: Tape<f32, Dev>>(
     if logits.shape().1 < 2 {
         return Err(Error::shape("target_log_odds", "two classes or more", logits.shape().1));
     }
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     return fused(logits, labels, temperature);
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     target_log_odds_composed(logits, labels, temperature)
 }
 
@@ -58,7 +58,7 @@ pub fn target_log_odds_composed<T: Tape<f32, Dev>>(
     let mut away = vec![0.0; rows * classes];
     labels.iter().enumerate().for_each(|(row, &label)| away[row * classes + label] = -1e30);
     let away = super::matrix(away, rows, classes)?;
-    let index = super::device().try_tensor_from_vec(labels.to_vec(), (rows,))?;
+    let index = super::device()?.try_tensor_from_vec(labels.to_vec(), (rows,))?;
     let (z, tape) = logits.try_div(temperature)?.split_tape();
     let others = z.retaped::<T>().try_add(away)?.try_logsumexp::<_, Axis<1>>()?;
     let own = z.put_tape(tape).try_select(index)?;
@@ -148,7 +148,7 @@ fn lanes(row: &[f32], start: f32, fold: impl Fn(f32, f32) -> f32) -> f32 {
     lanes.into_iter().fold(start, fold)
 }
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 fn fused<T: Tape<f32, Dev>>(logits: Matrix<T>, labels: &[usize], temperature: f32) -> Result<Matrix<T>> {
     use rayon::prelude::*;
 

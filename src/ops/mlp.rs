@@ -68,9 +68,9 @@ pub fn mlp<T: Tape<f32, Dev>>(
             format!("{:?}", direction.shape()),
         ));
     }
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     return super::fused::mlp(layers, x, direction, tape);
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     mlp_composed(layers, x, direction, tape)
 }
 
@@ -154,7 +154,7 @@ pub fn mlp_frozen_with<T: Tape<f32, Dev>>(
 pub fn mlp_frozen<T: Tape<f32, Dev>>(layers: &Parameters, x: Matrix<T>) -> Result<Matrix<T>> {
     let outputs = check(layers, x.shape().1)?;
     // The fused form carries slopes of one output along.
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     if outputs == 1 {
         return super::fused::mlp_frozen(layers, x);
     }

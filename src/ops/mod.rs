@@ -5,14 +5,14 @@
 //! the fused one is tested against.
 
 mod adam;
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 mod blocks;
 mod dual;
 mod elu;
 pub(crate) mod fast_math;
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 pub(crate) mod fused;
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 mod gemm;
 mod image;
 mod log_odds;

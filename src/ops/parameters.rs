@@ -263,7 +263,7 @@ pub(crate) fn uniform(name: &str, shape: &[usize], inputs: usize, rng: &mut ChaC
     Parameter::new(name, shape, values)
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "cuda")))]
 mod tests {
     use super::*;
 

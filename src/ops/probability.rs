@@ -10,9 +10,9 @@ use crate::{Dev, Matrix};
 /// Refuses logits that are not finite, and labels that are not one per row and below the classes.
 pub(crate) fn check_batch<T>(op: &'static str, logits: &Matrix<T>, labels: &[usize]) -> Result<()> {
     check_labels(op, *logits.shape(), labels)?;
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     return check_finite(op, &super::tensors::block(logits)?);
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     check_finite(op, &super::host(logits))
 }
 
@@ -76,9 +76,9 @@ pub fn target_probability<T: Tape<f32, Dev>>(
 ) -> Result<Matrix<T>> {
     check_temperature(temperature)?;
     check_batch("target_probability", &logits, labels)?;
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     return fused(logits, labels, temperature);
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     target_probability_composed(logits, labels, temperature)
 }
 
@@ -92,12 +92,12 @@ pub fn target_probability_composed<T: Tape<f32, Dev>>(
     temperature: f32,
 ) -> Result<Matrix<T>> {
     let rows = labels.len();
-    let index = super::device().try_tensor_from_vec(labels.to_vec(), (rows,))?;
+    let index = super::device()?.try_tensor_from_vec(labels.to_vec(), (rows,))?;
     let log_p = logits.try_div(temperature)?.try_log_softmax::<Axis<1>>()?;
     Ok(log_p.try_select(index)?.try_exp()?.try_reshape_like(&(rows, 1))?)
 }
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 fn fused<T: Tape<f32, Dev>>(logits: Matrix<T>, labels: &[usize], temperature: f32) -> Result<Matrix<T>> {
     let (logits, mut tape) = logits.split_tape();
     let (rows, classes) = *logits.shape();

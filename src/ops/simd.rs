@@ -37,7 +37,7 @@ pub(crate) fn vectorised<K: Kernel>(kernel: K) -> K::Output {
 }
 
 /// The sum in 16 partial sums side by side, so that it is one of vectors; the same on every machine.
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 pub(crate) fn lane_sum(values: &[f32]) -> f32 {
     let mut sums = [0.0; 16];
     for values in values.chunks(16) {

@@ -1,5 +1,7 @@
 //! Between host slices and device tensors.
 
+#[cfg(feature = "cuda")]
+use std::cell::OnceCell;
 #[cfg(not(feature = "cuda"))]
 use std::sync::OnceLock;
 
@@ -9,25 +11,35 @@ use crate::error::{Error, Result};
 use crate::{Dev, Matrix};
 
 /// The shared device; clones share one cache of freed buffers.
+///
+/// # Errors
+/// None on the CPU; [`Error::Device`] with `--features cuda` where there is no GPU to be had.
 #[cfg(not(feature = "cuda"))]
-pub fn device() -> Dev {
+pub fn device() -> Result<Dev> {
     static DEVICE: OnceLock<Dev> = OnceLock::new();
-    DEVICE.get_or_init(Dev::default).clone()
+    Ok(DEVICE.get_or_init(Dev::default).clone())
 }
 
 /// The shared device of this thread: CUDA's stream may not be shared between threads.
+///
+/// # Errors
+/// [`Error::Device`] where there is no GPU to be had.
 #[cfg(feature = "cuda")]
-pub fn device() -> Dev {
-    thread_local!(static DEVICE: Dev = Dev::default());
-    DEVICE.with(Clone::clone)
+pub fn device() -> Result<Dev> {
+    thread_local!(static DEVICE: OnceCell<Dev> = const { OnceCell::new() });
+    DEVICE.with(|device| match device.get() {
+        Some(device) => Ok(device.clone()),
+        None => {
+            let opened = open()?;
+            Ok(device.get_or_init(|| opened).clone())
+        }
+    })
 }
 
 /// Whether tensors can be made: always on the CPU; with `--features cuda`, whether there is a GPU to make them on.
 ///
-/// Without one, everything else in this library panics in that build: ask first.
-///
 /// # Errors
-/// [`Error::Device`] with the driver's reason.
+/// As [`device`].
 ///
 /// # Example
 /// ```
@@ -35,34 +47,32 @@ pub fn device() -> Dev {
 /// # Ok::<(), reloss::Error>(())
 /// ```
 pub fn check_device() -> Result<()> {
-    #[cfg(feature = "cuda")]
-    cuda_ready()?;
-    Ok(())
+    device().map(drop)
 }
 
 /// Asks the driver first: the bindings panic where it has no device.
 #[cfg(feature = "cuda")]
-fn cuda_ready() -> Result<()> {
+fn open() -> Result<Dev> {
     extern "C" {
         fn cuInit(flags: std::ffi::c_uint) -> std::ffi::c_int;
     }
-    let refused = |reason: String| {
-        Err(Error::Device(format!("{reason}; built without `--features cuda`, the library runs on the CPU")))
+    let at_all = |error: Error| match error {
+        Error::Device(reason) => {
+            Error::Device(format!("{reason}; built without `--features cuda`, the library runs on the CPU"))
+        }
+        other => other,
     };
     // SAFETY: a function of the driver that may be called at any time, from any thread, any number of times.
     match unsafe { cuInit(0) } {
-        0 => Dev::try_build(0, 0).map(|_| ()).or_else(|error| refused(error.to_string())),
-        // Codes of CUDA's driver API.
-        100 => refused("this machine has no NVIDIA GPU or no driver".to_string()),
-        35 | 803 => refused("the NVIDIA driver is older than this build's CUDA".to_string()),
-        code => refused(format!("the NVIDIA driver cannot start (CUDA error {code})")),
+        0 => Dev::try_build(0, 0).map_err(|error| at_all(error.into())),
+        code => Err(at_all(Error::cuda(code as u32))),
     }
 }
 
 /// A tensor of shape (rows, columns) from row-major values.
 ///
 /// # Errors
-/// [`Error::Shape`] when `values` has not `rows * columns` entries.
+/// [`Error::Shape`] when `values` has not `rows * columns` entries, [`Error::Device`] when the device refuses.
 ///
 /// # Example
 /// ```
@@ -75,7 +85,7 @@ pub fn matrix(values: Vec<f32>, rows: usize, columns: usize) -> Result<Matrix> {
         let expected = format!("{rows} x {columns} values");
         return Err(Error::shape("matrix", expected, values.len()));
     }
-    Ok(device().try_tensor_from_vec(values, (rows, columns))?)
+    Ok(device()?.try_tensor_from_vec(values, (rows, columns))?)
 }
 
 /// The values of a tensor in row-major order.
@@ -85,7 +95,7 @@ pub fn host<S: Shape, T>(tensor: &Tensor<S, f32, Dev, T>) -> Vec<f32> {
 }
 
 /// The values of a matrix that lies in memory as it reads: one copy of the block, where [`host`] goes value by value.
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 pub(super) fn contents(contiguous: &Matrix) -> Vec<f32> {
     let &(rows, columns) = contiguous.shape();
     let mut values = vec![0.0; rows * columns];
@@ -94,7 +104,7 @@ pub(super) fn contents(contiguous: &Matrix) -> Vec<f32> {
 }
 
 /// As [`host`], of a matrix on any tape: one copy of the block where it lies in memory as it reads.
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 pub(super) fn block<T>(matrix: &Matrix<T>) -> Result<Vec<f32>> {
     Ok(contents(&matrix.retaped::<NoneTape>().try_contiguous()?))
 }

@@ -1,5 +1,5 @@
 //! Row-wise operations on the tape: own forward, own backward, CPU only.
-#![cfg(not(feature = "cuda"))]
+#![cfg(not(feature = "composed"))]
 
 use dfdx::prelude::{
     CopySlice, Cpu, HasShape, PutTape, ReshapeTo, Shape, SplitTape, Tape, Tensor, TensorFromVec,

@@ -37,7 +37,7 @@ pub use permutahedron::{isotonic_decreasing, Permutahedron, Regularization};
 pub use perturbed::Perturbed;
 #[cfg(test)]
 pub(crate) use real::normal_cdf_exact;
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 pub(crate) use relaxation::logistic;
 pub use relaxation::Relaxation;
 pub use selection::{soft_quantile, soft_top_k};
@@ -46,12 +46,12 @@ pub use soft_sort::{SoftSort, Way};
 pub use sorting_network::{log_sum_exp_sorted, SortingNetwork};
 pub use unimodal::{Unimodal, Unimodality};
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 pub(crate) use fused::{apply, RowOp};
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 pub(crate) use pair_sums::pair_sums;
 pub(crate) use row::Output;
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 pub(crate) use soft_op::{SoftOp, SoftTrace};
 
 use crate::error::Result;
@@ -151,8 +151,8 @@ pub(crate) fn apply_soft<T: Tape<f32, Dev>>(
 ) -> Result<Matrix<T>> {
     let (rows, n) = *x.shape();
     soft.check(name, (rows, n))?;
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     return apply(name, SoftOp::new(soft, output, n)?, x, (rows, output.len(n)));
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     return composed::evaluate(name, soft, output, x);
 }

@@ -1,5 +1,5 @@
 //! Sums over all pairs of a list, O(n²), by wide vectors and threads.
-#![cfg(not(feature = "cuda"))]
+#![cfg(not(feature = "composed"))]
 
 use rayon::prelude::*;
 

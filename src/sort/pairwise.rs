@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::checks::{check_softness, OnList};
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 use super::pair_sums::pair_sums;
 use super::relaxation::logistic;
 use super::row::Output;
@@ -105,7 +105,7 @@ impl OnList for Pairwise {
 }
 
 /// [`Pairwise::ranks`] of a row of a tensor.
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 pub(super) fn ranks(values: &[f32], temperature: f32, out: &mut [f32]) {
     pair_sums(values, values, out, |d, _, _| logistic(d / temperature).0);
     // The value itself counted one half.
@@ -113,7 +113,7 @@ pub(super) fn ranks(values: &[f32], temperature: f32, out: &mut [f32]) {
 }
 
 /// [`Pairwise::ranks_gradient`] of a row of a tensor.
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 pub(super) fn ranks_gradient(values: &[f32], temperature: f32, cotangent: &[f32], gradient: &mut [f32]) {
     pair_sums(values, cotangent, gradient, |d, g, h| (g - h) * logistic(d / temperature).1);
     gradient.iter_mut().for_each(|g| *g /= temperature);

@@ -161,14 +161,14 @@ pub(crate) fn backward<R: Real>(
 }
 
 /// A network as an operation on the rows of a tensor.
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 pub(crate) struct NetworkOp {
     plan: Plan,
     soft: SortingNetwork,
     output: Output,
 }
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 impl NetworkOp {
     pub(crate) fn new(soft: &SortingNetwork, output: Output, n: usize) -> Self {
         Self { plan: Plan::new(soft.network, n), soft: *soft, output }

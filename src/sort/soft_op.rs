@@ -1,5 +1,5 @@
 //! The ways without a network as operations on the rows of a tensor, and the frame around every way.
-#![cfg(not(feature = "cuda"))]
+#![cfg(not(feature = "composed"))]
 
 use super::checks::OnList;
 use super::frame::{Framed, Order, Scale};

@@ -4,9 +4,9 @@ use dfdx::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-#[cfg(any(test, feature = "cuda"))]
+#[cfg(any(test, feature = "composed"))]
 use crate::ops::device;
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 use crate::ops::matrix;
 use crate::ops::{check_batch, host, row_log_odds, target_log_odds, target_probability};
 use crate::{Dev, Matrix};
@@ -81,16 +81,16 @@ impl Feature {
                 if logits.shape().1 < 2 {
                     return Err(Error::shape("feature", "two classes or more", logits.shape().1));
                 }
-                #[cfg(not(feature = "cuda"))]
+                #[cfg(not(feature = "composed"))]
                 return self.fused(logits, labels, temperature);
-                #[cfg(feature = "cuda")]
+                #[cfg(feature = "composed")]
                 self.composed(logits, labels, temperature)
             }
         }
     }
 
     /// [`Feature::of`] made of dfdx's own operations, without its checks.
-    #[cfg(any(test, feature = "cuda"))]
+    #[cfg(any(test, feature = "composed"))]
     fn composed<T: Tape<f32, Dev>>(
         self,
         logits: Matrix<T>,
@@ -98,7 +98,8 @@ impl Feature {
         temperature: f32,
     ) -> Result<Matrix<T>> {
         let (rows, classes) = *logits.shape();
-        let at = |places: &[usize]| device().try_tensor_from_vec(places.to_vec(), (rows,));
+        let device = device()?;
+        let at = |places: &[usize]| device.try_tensor_from_vec(places.to_vec(), (rows,));
         let (u, tape) = logits.try_div(temperature)?.split_tape();
         let with = || u.retaped::<T>();
         let x = match self {
@@ -129,7 +130,7 @@ impl Feature {
     }
 
     /// [`Feature::of`] by [`Feature::row`].
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     fn fused<T: Tape<f32, Dev>>(
         self,
         logits: Matrix<T>,
@@ -248,7 +249,7 @@ pub(super) fn spanning(gradients: &[Vec<f64>]) -> Vec<Vec<f64>> {
     columns
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(feature = "cuda")))]
 mod tests {
     use super::*;
 

@@ -462,7 +462,7 @@ fn dfdx_modules_compute_what_the_network_does() {
         Layer::Linear(3),
     ];
     let mut ours = ConvNet::new(image, layers, 5).unwrap();
-    let mut theirs = device().build_module::<Net, f32>();
+    let mut theirs = device().unwrap().build_module::<Net, f32>();
     let values = |name: &str| host(ours.parameters().iter().find(|p| p.name() == name).unwrap().value());
     theirs.0 .0.weight.copy_from(&values("0.weight"));
     theirs.1 .0 .0.weight.copy_from(&values("3.body.0.weight"));
@@ -472,7 +472,7 @@ fn dfdx_modules_compute_what_the_network_does() {
     let pixels = numbers(5 * image.len(), 6);
     let flat = matrix(pixels.clone(), 5, image.len()).unwrap();
     let whole: Tensor<(usize, Const<2>, usize, usize), f32, _> =
-        device().tensor_from_vec(pixels, (5, Const, image.height, image.width));
+        device().unwrap().tensor_from_vec(pixels, (5, Const, image.height, image.width));
     let one = ours.forward(flat.leaky_trace()).unwrap();
     let other = theirs.forward_mut(whole.leaky_trace());
     assert_close(&wide(&host(&one)), &wide(&host(&other)), 1e-5);
@@ -493,8 +493,9 @@ fn dfdx_modules_compute_what_the_network_does() {
     adam.update(&mut theirs, &other).unwrap();
     assert_ne!(before, host(&theirs.0 .0.weight));
     assert_eq!(theirs.num_trainable_params(), ours.parameters().count());
-    let small: Tensor<(usize, Const<2>, usize, usize), f32, _> = device().zeros_like(&(1, Const, 1, 1));
-    let large = device().build_module::<Conv2d<2, 1, 3>, f32>();
+    let small: Tensor<(usize, Const<2>, usize, usize), f32, _> =
+        device().unwrap().zeros_like(&(1, Const, 1, 1));
+    let large = device().unwrap().build_module::<Conv2d<2, 1, 3>, f32>();
     assert!(large.try_forward(small).is_err());
 }
 

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use reloss::data::{ReadingSet, Unfit};
 use reloss::experiment::{ReadingCase, ReadingGround};
 use reloss::metric::AnswerScript;
+use reloss::model::ReaderConfig;
 use reloss::{Error, Result};
 
 use crate::runs::Runs;
@@ -37,6 +38,17 @@ pub(crate) struct Arguments {
     /// Epochs of each run; that of the ground, if not given.
     #[arg(long)]
     epochs: Option<usize>,
+    /// The readers' size.
+    #[arg(long, value_enum, default_value_t = Size::Small)]
+    size: Size,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Size {
+    /// What two cores train: 64 wide, 1 + 2 layers.
+    Small,
+    /// 256 wide, 2 + 4 layers, 300 numbers a word. Wants a GPU.
+    Large,
 }
 
 impl Arguments {
@@ -56,6 +68,9 @@ impl Arguments {
                 .push(ReadingGround::new(&ReadingSet::dureader(file, Unfit::Skip)?, AnswerScript::Chinese)?);
         }
         for ground in &mut grounds {
+            if self.size == Size::Large {
+                ground.config = ReaderConfig::large;
+            }
             if let Some(epochs) = self.epochs {
                 ground.train.epochs = epochs;
             }
@@ -80,10 +95,11 @@ impl Arguments {
         let world = if self.world { " --world" } else { "" };
         let vectors = files("vectors", self.vectors.as_slice());
         let epochs = self.epochs.map_or(String::new(), |epochs| format!(" --epochs {epochs}"));
+        let size = if self.size == Size::Large { " --size large" } else { "" };
         let (words, chinese) = (files("words", &self.words), files("chinese", &self.chinese));
         let dureader = files("dureader", &self.dureader);
         let runs = self.runs.options(SEEDS);
-        format!("cargo run --release -- read {runs}{world}{words}{chinese}{dureader}{vectors}{epochs}")
+        format!("cargo run --release -- read {runs}{world}{words}{chinese}{dureader}{vectors}{epochs}{size}")
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use reloss::data::Vocabulary;
 use reloss::experiment::{Case, TranslationCase, TranslationGround};
-use reloss::model::Transformer;
+use reloss::model::{Transformer, TransformerConfig};
 use reloss::Result;
 
 use crate::runs::Runs;
@@ -27,6 +27,17 @@ pub(crate) struct Arguments {
     /// Epochs of each run, the teacher's too; that of the ground, if not given.
     #[arg(long)]
     epochs: Option<usize>,
+    /// The models' size, the teacher's too.
+    #[arg(long, value_enum, default_value_t = Size::Small)]
+    size: Size,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Size {
+    /// What two cores train on this text: up to 64 wide, 2 + 2 layers.
+    Small,
+    /// The paper's NAT-Base: 512 wide, 6 + 6 layers. Wants a GPU.
+    Paper,
 }
 
 impl Arguments {
@@ -35,6 +46,9 @@ impl Arguments {
             Some(folder) => TranslationGround::read(folder, [&self.languages[0], &self.languages[1]])?,
             None => TranslationGround::grammar()?,
         };
+        if self.size == Size::Paper {
+            ground.config = TransformerConfig::paper;
+        }
         if let Some(epochs) = self.epochs {
             ground.teacher.epochs = epochs;
             ground.train.epochs = epochs;
@@ -47,7 +61,8 @@ impl Arguments {
         let name = |folder: &PathBuf| folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let text = self.text.as_ref().map_or(String::new(), |folder| format!(" --text {}", name(folder)));
         let epochs = self.epochs.map_or(String::new(), |epochs| format!(" --epochs {epochs}"));
-        format!("cargo run --release -- translate {}{text}{epochs}", self.runs.options(SEEDS))
+        let size = if self.size == Size::Paper { " --size paper" } else { "" };
+        format!("cargo run --release -- translate {}{text}{epochs}{size}", self.runs.options(SEEDS))
     }
 }
 

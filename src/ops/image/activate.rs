@@ -21,7 +21,7 @@ impl Bounds {
     pub(crate) const RELU6: Self = Self { low: 0.0, high: 6.0 };
 
     /// NaN stays NaN.
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     #[inline(always)]
     pub(super) fn hold(self, value: f32) -> f32 {
         let raised = if value < self.low { self.low } else { value };
@@ -33,7 +33,7 @@ impl Bounds {
     }
 
     /// What of a gradient passes to a value.
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     #[inline(always)]
     pub(super) fn pass(self, value: f32, gradient: f32) -> f32 {
         if (self.low < value) & (value < self.high) {
@@ -44,7 +44,7 @@ impl Bounds {
     }
 
     /// Made of dfdx operations.
-    #[cfg(any(test, feature = "cuda"))]
+    #[cfg(any(test, feature = "composed"))]
     pub(super) fn composed<T: Tape<f32, Dev>>(self, x: Matrix<T>) -> Result<Matrix<T>> {
         let x = if self.low == 0.0 { x.try_relu()? } else { x };
         Ok(if self.high < f32::INFINITY { x.try_clamp(self.low, self.high)? } else { x })
@@ -53,21 +53,21 @@ impl Bounds {
 
 /// Values held between bounds.
 pub(crate) fn activate<T: Tape<f32, Dev>>(x: Matrix<T>, bounds: Bounds) -> Result<Matrix<T>> {
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     return fused::activate(x, bounds);
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     return bounds.composed(x);
 }
 
 /// The sum of two matrices of one shape, held between bounds.
 pub(crate) fn join<T: Tape<f32, Dev>>(one: Matrix<T>, other: Matrix<T>, bounds: Bounds) -> Result<Matrix<T>> {
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     return fused::join(one, other, bounds);
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     return bounds.composed(one.try_add(other)?);
 }
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 mod fused {
     use rayon::prelude::*;
 
@@ -141,7 +141,7 @@ mod fused {
     }
 }
 
-#[cfg(all(test, not(feature = "cuda")))]
+#[cfg(all(test, not(feature = "composed")))]
 mod tests {
     use super::*;
     use crate::ops::{host, matrix};

@@ -3,7 +3,7 @@
 use dfdx::prelude::*;
 
 use super::activate::Bounds;
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 use super::batch_norm_fused;
 use crate::data::ImageShape;
 use crate::error::{Error, Result};
@@ -71,9 +71,9 @@ pub(crate) fn normalise<T: Tape<f32, Dev>>(
         Some(moments) => check_moments(x.shape().1, image, weight, bias, moments)?,
         None => check_batch(*x.shape(), image, weight, bias)?,
     }
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     return batch_norm_fused::batch_norm(x, image, weight, bias, given, bounds);
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     return {
         let (out, moments) = composed(x, image, weight, bias, given)?;
         Ok((bounds.composed(out)?, moments))

@@ -43,9 +43,9 @@ pub fn conv2d<T: Tape<f32, Dev>>(
     bias: Option<&Parameter>,
 ) -> Result<(Matrix<T>, ImageShape)> {
     let plan = Plan::new(x.shape().1, image, window, weight, bias)?;
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     let out = fused::conv2d(x, &plan, weight, bias)?;
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     let out = composed(x, &plan, weight, bias)?;
     Ok((out, plan.out()))
 }
@@ -148,7 +148,7 @@ fn composed<T: Tape<f32, Dev>>(
     Ok(out.try_permute::<(usize, usize), Axes2<1, 0>>()?.try_contiguous()?)
 }
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 mod fused {
     use rayon::prelude::*;
 
@@ -389,5 +389,5 @@ mod fused {
     }
 }
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 pub(super) use fused::add;

@@ -40,9 +40,9 @@ pub fn conv_pool<T: Tape<f32, Dev>>(
     bias: &Parameter,
 ) -> Result<Matrix<T>> {
     let side = check(x.shape(), image, weight, bias)?;
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     return fused::conv_pool(x, image, side, weight, bias);
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     return composed(x, image, side, weight, bias);
 }
 
@@ -122,7 +122,7 @@ fn composed<T: Tape<f32, Dev>>(
     Ok(largest.try_relu()?)
 }
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 mod fused {
     use rayon::prelude::*;
 

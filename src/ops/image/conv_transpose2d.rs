@@ -43,9 +43,9 @@ pub fn conv_transpose2d<T: Tape<f32, Dev>>(
     bias: Option<&Parameter>,
 ) -> Result<(Matrix<T>, ImageShape)> {
     let geometry = plan(x.shape().1, image, window, weight, bias)?;
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     let out = fused::spread(x, geometry, weight)?;
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     let out = composed(x, image, &geometry, weight)?;
     Ok((shifted(out, geometry.image, bias)?, geometry.image))
 }
@@ -157,7 +157,7 @@ fn composed<T: Tape<f32, Dev>>(
     Ok(product.try_permute::<(usize, usize), Axes2<1, 0>>()?.try_contiguous()?)
 }
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 mod fused {
     use rayon::prelude::*;
 

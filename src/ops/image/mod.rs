@@ -2,14 +2,14 @@
 
 mod activate;
 mod batch_norm;
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 mod batch_norm_fused;
 mod conv2d;
 mod conv_pool;
 mod conv_transpose2d;
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 mod depthwise;
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 mod direct;
 mod pick;
 mod pool;

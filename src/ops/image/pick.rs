@@ -89,9 +89,9 @@ fn pixels(
 
 /// Images whose pixels are others of the given images, or zero.
 fn pick<T: Tape<f32, Dev>>(x: Matrix<T>, sources: impl Iterator<Item = Option<usize>>) -> Result<Matrix<T>> {
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     return fused(x, sources.collect());
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     return Ok(pick_columns(x, sources)?.try_permute::<(usize, usize), Axes2<1, 0>>()?.try_contiguous()?);
 }
 
@@ -113,7 +113,7 @@ pub(super) fn pick_columns<T: Tape<f32, Dev>>(
     Ok(x.try_permute::<(usize, usize), Axes2<1, 0>>()?.try_gather(at)?.try_mul(inside)?)
 }
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 fn fused<T: Tape<f32, Dev>>(x: Matrix<T>, sources: Vec<Option<usize>>) -> Result<Matrix<T>> {
     use super::unfold::{backward, each_image};
     use crate::ops::tensors::{contents, matrix};
@@ -138,7 +138,7 @@ fn fused<T: Tape<f32, Dev>>(x: Matrix<T>, sources: Vec<Option<usize>>) -> Result
     Ok(out.put_tape(tape))
 }
 
-#[cfg(all(test, not(feature = "cuda")))]
+#[cfg(all(test, not(feature = "composed")))]
 mod tests {
     use super::*;
     use crate::ops::{host, matrix};

@@ -35,9 +35,9 @@ pub fn max_pool<T: Tape<f32, Dev>>(
     window: Window,
 ) -> Result<(Matrix<T>, ImageShape)> {
     let geometry = check(x.shape().1, image, window)?;
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     let out = fused::max_pool(x, geometry)?;
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     let out = composed(x, &geometry)?;
     Ok((out, geometry.places))
 }
@@ -143,7 +143,7 @@ fn composed<T: Tape<f32, Dev>>(x: Matrix<T>, geometry: &Geometry) -> Result<Matr
     Ok(largest.try_permute::<(usize, usize), Axes2<1, 0>>()?.try_contiguous()?)
 }
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 mod fused {
     use rayon::prelude::*;
 

@@ -1,6 +1,6 @@
 //! What a row of a matrix holds, and windows that slide over it.
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
@@ -110,7 +110,7 @@ impl Geometry {
     }
 
     /// Whether every place sees just the pixel it stands at.
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     pub(super) fn is_identity(&self) -> bool {
         self.window == Window::same(1)
     }
@@ -127,7 +127,7 @@ impl Geometry {
 
     /// The places along an axis from which a tap's offset sees one of `size` pixels:
     /// 0 ≤ place · stride + offset − padding < size.
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     fn inside(&self, offset: usize, size: usize, places: usize) -> Range<usize> {
         let Window { stride, padding, .. } = self.window;
         let to = (size + padding).saturating_sub(offset).div_ceil(stride).min(places);
@@ -135,7 +135,7 @@ impl Geometry {
     }
 
     /// Every run of places in a row from which a tap sees pixels of one channel.
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     pub(super) fn runs(&self) -> Vec<Run> {
         let Window { side, stride, padding } = self.window;
         let mut runs = Vec::with_capacity(self.area() * self.places.height);
@@ -156,7 +156,7 @@ impl Geometry {
 }
 
 /// Places in a row from which a tap sees pixels; the next place's pixel is the window's stride on.
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 #[derive(Clone, Copy)]
 pub(super) struct Run {
     /// The tap's number in the window.

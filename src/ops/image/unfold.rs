@@ -34,9 +34,9 @@ use crate::{Dev, Matrix};
 pub fn unfold<T: Tape<f32, Dev>>(x: Matrix<T>, image: ImageShape, window: Window) -> Result<Matrix<T>> {
     image.check("unfold", x.shape().1)?;
     let geometry = Geometry::new(image, window)?;
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     return fused::unfold(x, geometry);
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     return composed(x, geometry);
 }
 
@@ -66,10 +66,10 @@ pub(super) fn view_columns<T: Tape<f32, Dev>>(x: Matrix<T>, geometry: &Geometry)
     pick_columns(x, (0..geometry.taps() * places).map(|k| geometry.source(k / places, k % places)))
 }
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 pub(super) use fused::{backward, each_image};
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 mod fused {
     use rayon::prelude::*;
 

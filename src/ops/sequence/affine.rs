@@ -118,9 +118,9 @@ pub(super) fn affine_part<T: Tape<f32, Dev>>(
     activation: Activation,
 ) -> Result<Jet<T>> {
     check(x.value.shape().1, weight, bias, &part)?;
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     return super::affine_fused::affine(x, weight, bias, part, activation);
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     composed(x, weight, bias, part, activation)
 }
 
@@ -144,17 +144,18 @@ pub(super) fn composed<T: Tape<f32, Dev>>(
 ) -> Result<Jet<T>> {
     let inputs = weight.value().shape().1;
     let shape = (x.value.shape().0, part.len());
-    let weights = || -> Result<Matrix<T>> {
-        let part = weight.value().retaped::<T>().try_slice((part.clone(), 0..inputs))?;
-        Ok(part.try_realize::<(usize, usize)>().map_err(|_| refused())?.try_permute()?)
-    };
-    let mut value = x.value.try_matmul(weights()?)?;
+    let rows = weight.value().retaped::<T>().try_slice((part.clone(), 0..inputs))?;
+    let weights: Matrix<T> = rows.try_realize::<(usize, usize)>().map_err(|_| refused())?.try_permute()?;
+    // One slice for both: of two from the same place dfdx's CPU keeps the gradient of one.
+    let (weights, slicing) = weights.split_tape();
+    let along = |tangent: Matrix<T>| tangent.try_matmul(weights.retaped::<T>());
+    let tangent = x.tangent.map(along).transpose()?;
+    let mut value = x.value.try_matmul(weights.put_tape(slicing))?;
     if let Some(bias) = bias {
         let bias = bias.value().retaped::<T>().try_slice((0..1, part.clone()))?;
         let bias: Vector<T> = bias.try_reshape_like(&(shape.1,))?;
         value = value.try_add(bias.try_broadcast_like::<_, Axis<0>>(&shape)?)?;
     }
-    let tangent = x.tangent.map(|tangent| Ok::<_, Error>(tangent.try_matmul(weights()?)?)).transpose()?;
     let (value, tape) = value.split_tape();
     let tangent = match (tangent, activation) {
         (tangent, Activation::Identity) => tangent,

@@ -74,9 +74,9 @@ pub fn attention_composed<T: Tape<f32, Dev>>(
 pub(super) fn attend<T: Tape<f32, Dev>>(qkv: [Jet<T>; 3], at: Attention) -> Result<Jet<T>> {
     let [q, k, v] = &qkv;
     check(&q.value, &k.value, &v.value, at)?;
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     return super::attention_fused::attention(qkv, at);
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     composed(qkv, at)
 }
 
@@ -110,9 +110,9 @@ pub(super) fn pad<T: Tape<f32, Dev>>(x: Matrix<T>, sequences: &Sequences) -> Res
     let (longest, width) = (sequences.longest(), x.shape().1);
     let (places, real) = sequences.places(longest);
     let shape = (sequences.len(), longest, width);
-    let index = device().try_tensor_from_vec(places, (shape.0 * longest,))?;
+    let index = device()?.try_tensor_from_vec(places, (shape.0 * longest,))?;
     let real: Vec<f32> = real.into_iter().map(|real| f32::from(u8::from(real))).collect();
-    let mask = device().try_tensor_from_vec(real, (shape.0, longest))?;
+    let mask = device()?.try_tensor_from_vec(real, (shape.0, longest))?;
     let rows: Matrix<T> = x.try_gather(index)?;
     let mask = mask.try_broadcast_like::<_, Axis<2>>(&shape)?;
     Ok(rows.try_reshape_like(&shape)?.try_mul(mask)?)
@@ -138,8 +138,8 @@ fn join<T: Tape<f32, Dev>>(x: Heads<T>, sequences: &Sequences) -> Result<Matrix<
     let rows = (sequences.rows(), heads * columns);
     let x = x.try_permute::<_, Axes4<0, 2, 1, 3>>()?;
     let x: Matrix<T> = x.try_reshape_like(&(sentences * longest, rows.1))?;
-    let x: Matrix<T> = x.try_gather(device().try_tensor_from_vec(index, (rows.0,))?)?;
-    let real = device().try_tensor_from_vec(real, (rows.0,))?;
+    let x: Matrix<T> = x.try_gather(device()?.try_tensor_from_vec(index, (rows.0,))?)?;
+    let real = device()?.try_tensor_from_vec(real, (rows.0,))?;
     Ok(x.try_mul(real.try_broadcast_like::<_, Axis<1>>(&rows)?)?)
 }
 
@@ -164,8 +164,8 @@ pub(super) fn composed<T: Tape<f32, Dev>>(qkv: [Jet<T>; 3], at: Attention) -> Re
     let [q, k, v] = qkv;
     let scale = ((q.value.shape().1 / at.heads) as f32).sqrt().recip();
     let (away, sees) = masks(at);
-    let away = device().try_tensor_from_vec(away, shape)?;
-    let sees = device().try_tensor_from_vec(sees, shape)?;
+    let away = device()?.try_tensor_from_vec(away, shape)?;
+    let sees = device()?.try_tensor_from_vec(sees, shape)?;
     let turned = |x: Heads<T>| x.try_permute::<_, Axes4<0, 1, 3, 2>>();
     let queries = |x: Matrix<T>| split(x, at.queries, at.heads);
     let keys = |x: Matrix<T>| split(x, at.keys, at.heads);

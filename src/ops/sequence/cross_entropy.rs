@@ -29,9 +29,9 @@ pub fn token_cross_entropy<T: Tape<f32, Dev>>(
     smoothing: f32,
 ) -> Result<Matrix<T>> {
     check(&logits, targets, smoothing)?;
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     return fused::cross_entropy(logits, targets, smoothing);
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     composed(logits, targets, smoothing)
 }
 
@@ -54,21 +54,21 @@ fn check<T: Tape<f32, Dev>>(logits: &Matrix<T>, targets: &[usize], smoothing: f3
     if !(0.0..1.0).contains(&smoothing) {
         return Err(Error::parameter("smoothing", format!("{smoothing} is not a share from 0 to below 1")));
     }
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     crate::error::check_finite(NAME, &crate::ops::tensors::host(logits))?;
     check_labels(NAME, *logits.shape(), targets)
 }
 
 fn composed<T: Tape<f32, Dev>>(logits: Matrix<T>, targets: &[usize], smoothing: f32) -> Result<Matrix<T>> {
     let rows = logits.shape().0;
-    let index = device().try_tensor_from_vec(targets.to_vec(), (rows,))?;
+    let index = device()?.try_tensor_from_vec(targets.to_vec(), (rows,))?;
     let (log_p, tape) = logits.try_log_softmax::<Axis<1>>()?.split_tape();
     let all = log_p.retaped::<T>().try_mean::<(usize,), Axis<1>>()?.try_mul(smoothing)?;
     let own = log_p.put_tape(tape).try_select(index)?.try_mul(1.0 - smoothing)?;
     Ok(own.try_add(all)?.try_negate()?.try_reshape_like(&(rows, 1))?)
 }
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 mod fused {
     use rayon::prelude::*;
 

@@ -26,9 +26,9 @@ use crate::{Dev, Matrix};
 /// ```
 pub fn embed<T: Tape<f32, Dev>>(ids: &[usize], table: &Parameter, scale: f32, tape: T) -> Result<Matrix<T>> {
     check(ids, table)?;
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     return fused(ids, table, scale, tape);
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     embed_composed(ids, table, scale, tape)
 }
 
@@ -43,7 +43,7 @@ pub fn embed_composed<T: Tape<f32, Dev>>(
     tape: T,
 ) -> Result<Matrix<T>> {
     check(ids, table)?;
-    let index = device().try_tensor_from_vec(ids.to_vec(), (ids.len(),))?;
+    let index = device()?.try_tensor_from_vec(ids.to_vec(), (ids.len(),))?;
     let rows: Matrix<T> = table.value().clone().put_tape(tape).try_gather(index)?;
     Ok(rows.try_mul(scale)?)
 }
@@ -59,7 +59,7 @@ fn check(ids: &[usize], table: &Parameter) -> Result<()> {
     }
 }
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 fn fused<T: Tape<f32, Dev>>(ids: &[usize], table: &Parameter, scale: f32, tape: T) -> Result<Matrix<T>> {
     use crate::ops::tensors::{contents, matrix};
 

@@ -33,7 +33,7 @@ impl<T: Tape<f32, Dev>> Jet<T> {
     }
 
     /// The sum of two, both with a tangent or both without.
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     pub(super) fn add(self, other: Self) -> Result<Self> {
         let tangent = match (self.tangent, other.tangent) {
             (Some(one), Some(two)) => Some(one.try_add(two)?),
@@ -43,10 +43,10 @@ impl<T: Tape<f32, Dev>> Jet<T> {
     }
 }
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 pub(super) use taken::{restore, take, Taken};
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 mod taken {
     use super::*;
     use crate::ops::tensors::{contents, matrix};

@@ -72,9 +72,9 @@ pub(super) fn normalised<T: Tape<f32, Dev>>(
         let expected = format!("{:?}", x.value.shape());
         return Err(Error::shape("layer_norm", expected, format!("{:?}", other.value.shape())));
     }
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     return super::layer_norm_fused::layer_norm(x, other, weight, bias);
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     composed(if let Some(other) = other { x.add(other)? } else { x }, weight, bias)
 }
 

@@ -26,9 +26,9 @@ use crate::{Dev, Matrix};
 /// ```
 pub fn sequence_mean<T: Tape<f32, Dev>>(x: Matrix<T>, sequences: &Sequences) -> Result<Matrix<T>> {
     sequences.check("sequence_mean", x.shape().0)?;
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     return fused(x, sequences);
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     sequence_mean_composed(x, sequences)
 }
 
@@ -40,7 +40,7 @@ pub fn sequence_mean_composed<T: Tape<f32, Dev>>(x: Matrix<T>, sequences: &Seque
     sequences.check("sequence_mean", x.shape().0)?;
     let shape = (sequences.len(), x.shape().1);
     let sums: Matrix<T> = super::attention::pad(x, sequences)?.try_sum::<(usize, usize), Axis<1>>()?;
-    let shares = device().try_tensor_from_vec(shares(sequences), (shape.0,))?;
+    let shares = device()?.try_tensor_from_vec(shares(sequences), (shape.0,))?;
     Ok(sums.try_mul(shares.try_broadcast_like::<_, Axis<1>>(&shape)?)?)
 }
 
@@ -54,7 +54,7 @@ fn shares(sequences: &Sequences) -> Vec<f32> {
     sequences.lengths().iter().map(|&length| (length.max(1) as f32).recip()).collect()
 }
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 fn fused<T: Tape<f32, Dev>>(x: Matrix<T>, sequences: &Sequences) -> Result<Matrix<T>> {
     use crate::ops::tensors::{contents, matrix};
 

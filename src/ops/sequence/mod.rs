@@ -1,19 +1,19 @@
 //! Sentences as rows of matrices, one row a token: embeddings, layer normalisation, attention, transformer layers.
 
 mod affine;
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 mod affine_fused;
 mod attention;
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 mod attention_fused;
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 mod attention_kernels;
 mod cross_entropy;
 mod dropout;
 mod embed;
 mod jet;
 mod layer_norm;
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 mod layer_norm_fused;
 mod layers;
 mod mean;

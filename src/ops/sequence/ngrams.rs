@@ -40,9 +40,9 @@ pub fn ngram_matches<T: Tape<f32, Dev>>(
     orders: &[usize],
 ) -> Result<Matrix<T>> {
     check(&logits, references, orders)?;
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     return fused::matches(logits, references, orders);
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     composed(logits, references, orders)
 }
 
@@ -112,7 +112,7 @@ impl Given<'_> {
     }
 
     /// Adds to the gradient at the probabilities' logarithms what the gradient at a share makes of it.
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     fn back(&self, order: usize, on_share: f32, on_logs: &mut [f32]) {
         let (tokens, order) = (self.ids.len(), within(order, self.ids.len()));
         let each = on_share / self.places(order) as f32;
@@ -164,7 +164,7 @@ fn composed<T: Tape<f32, Dev>>(
     let (p, tape) = p.split_tape();
     let mut product: Matrix<T> = matrix(real, count, longest)?.put_tape(tape);
     for (index, empty) in index.into_iter().zip(empty) {
-        let index = device().try_tensor_from_vec(index, (count * longest,))?;
+        let index = device()?.try_tensor_from_vec(index, (count * longest,))?;
         let factor: Tensor<(usize,), f32, Dev, T> = p.retaped::<T>().try_gather(index)?;
         let there = matrix(empty.iter().map(|empty| 1.0 - empty).collect(), count, longest)?;
         let factor =
@@ -180,7 +180,7 @@ fn composed<T: Tape<f32, Dev>>(
     Ok(sums.try_reshape_like(&(references.rows().len(), orders.len()))?)
 }
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 mod fused {
     use std::ops::Range;
 

@@ -95,7 +95,7 @@ impl Sequences {
     }
 
     /// Rows from each sentence's first to the next one's, the end for the last.
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     pub(super) fn spans(&self) -> impl Iterator<Item = usize> + '_ {
         self.lengths.iter().map(|&length| self.positions.unwrap_or(length))
     }

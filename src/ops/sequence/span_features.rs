@@ -69,9 +69,9 @@ pub fn span_features<T: Tape<f32, Dev>>(
     longest: usize,
 ) -> Result<Matrix<T>> {
     check(&logits, spans, features, longest)?;
-    #[cfg(not(feature = "cuda"))]
+    #[cfg(not(feature = "composed"))]
     return fused::span_features(logits, spans, features, longest);
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "composed")]
     composed(logits, spans, features, longest)
 }
 
@@ -149,7 +149,7 @@ fn composed<T: Tape<f32, Dev>>(
         };
         let index = filled(&at, 0.0).into_iter().map(|row| row as usize).collect::<Vec<usize>>();
         let count = index.len();
-        let x: Vector<T> = x.try_gather(device().try_tensor_from_vec(index, (count,))?)?;
+        let x: Vector<T> = x.try_gather(device()?.try_tensor_from_vec(index, (count,))?)?;
         Ok(x.try_reshape_like(&shape)?)
     };
     let starts = column(logits.clone().put_tape(tape), 0)?;
@@ -243,7 +243,7 @@ impl PassageSpans<'_> {
     }
 }
 
-#[cfg(not(feature = "cuda"))]
+#[cfg(not(feature = "composed"))]
 mod fused {
     use rayon::prelude::*;
 

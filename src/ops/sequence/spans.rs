@@ -83,7 +83,7 @@ pub fn span_cross_entropy<T: Tape<f32, Dev>>(logits: Matrix<T>, spans: &Spans) -
     check_finite(NAME, &host(&logits))?;
     let (passages, longest) = (spans.rows.len(), spans.rows.longest());
     let (places, real) = spans.rows.places(longest);
-    let index = device().try_tensor_from_vec(places, (passages * longest,))?;
+    let index = device()?.try_tensor_from_vec(places, (passages * longest,))?;
     let padded: Matrix<T> = logits.try_gather(index)?;
     // What is no token weighs nothing: (passages, tokens, 2) becomes a row for the starts and one for the ends.
     let away = real.into_iter().flat_map(|real| [if real { 0.0 } else { -1e30 }; 2]).collect();
@@ -92,7 +92,7 @@ pub fn span_cross_entropy<T: Tape<f32, Dev>>(logits: Matrix<T>, spans: &Spans) -
     let rows: Matrix<T> = rows.try_reshape_like(&(2 * passages, longest))?;
     let targets: Vec<usize> = spans.gold.iter().flat_map(|&(first, last)| [first, last]).collect();
     let log_p = rows.try_log_softmax::<Axis<1>>()?;
-    let own = log_p.try_select(device().try_tensor_from_vec(targets, (2 * passages,))?)?;
+    let own = log_p.try_select(device()?.try_tensor_from_vec(targets, (2 * passages,))?)?;
     let both: Matrix<T> = own.try_negate()?.try_reshape_like(&(passages, 2))?;
     Ok(both.try_mean::<(usize,), Axis<1>>()?.try_reshape_like(&(passages, 1))?)
 }
