@@ -265,6 +265,8 @@ impl Panel {
 
     /// Adds a matrix as shades with its values: a name per row and per column, first row at the top.
     ///
+    /// Values of both signs are blue above 0 and orange below, white at 0.
+    ///
     /// # Example
     /// ```
     /// use reloss::display::{Figure, Panel};

@@ -9,6 +9,7 @@ use super::chart::Layer;
 use super::check::{counts, Checked};
 use super::draw::{across, upward};
 use super::geometry::{clip_area, clip_line, inside, thin_out};
+use super::shades::Shades;
 use crate::error::Result;
 
 /// The colours of Okabe and Ito (2008), told apart with any colour vision; yellow is left out,
@@ -56,11 +57,11 @@ pub(super) fn draw<DB: DrawingBackend>(canvas: &Canvas<DB>, checked: &Checked, p
                 cells(canvas, checked, plot, *columns, values, grey)?;
             }
             Layer::Heat { columns, values, names, .. } => {
-                let (low, high) = extent(values);
-                let tone = |v: f64| shade(if high > low { (v - low) / (high - low) } else { 0.5 });
-                cells(canvas, checked, plot, *columns, values, tone)?;
-                if !names[0].is_empty() {
-                    written(canvas, checked, plot, *columns, values)?;
+                let named = !names[0].is_empty();
+                let shades = Shades::new(values, named);
+                cells(canvas, checked, plot, *columns, values, |v| shades.of(v))?;
+                if named {
+                    written(canvas, checked, plot, *columns, (values, shades))?;
                 }
             }
             Layer::Bars { label, categories, heights, spreads } => {
@@ -260,17 +261,6 @@ fn histogram<DB: DrawingBackend>(
     Ok(())
 }
 
-/// White to dark blue, its lightness falling evenly, so that it reads in grey as well.
-fn shade(share: f64) -> RGBColor {
-    const STOPS: [(f64, f64, f64); 4] =
-        [(255.0, 255.0, 255.0), (158.0, 202.0, 225.0), (0.0, 114.0, 178.0), (8.0, 34.0, 84.0)];
-    let along = share.clamp(0.0, 1.0) * (STOPS.len() - 1) as f64;
-    let index = (along as usize).min(STOPS.len() - 2);
-    let (a, b, t) = (STOPS[index], STOPS[index + 1], along - index as f64);
-    let mix = |a: f64, b: f64| (a + t * (b - a)).round() as u8;
-    RGBColor(mix(a.0, b.0), mix(a.1, b.1), mix(a.2, b.2))
-}
-
 fn grey(value: f64) -> RGBColor {
     let level = (255.0 * value.clamp(0.0, 1.0)).round() as u8;
     RGBColor(level, level, level)
@@ -308,11 +298,10 @@ fn written<DB: DrawingBackend>(
     checked: &Checked,
     plot: &Rect,
     columns: usize,
-    values: &[f64],
+    (values, shades): (&[f64], Shades),
 ) -> Result<()> {
-    let (low, high) = extent(values);
     for (i, &value) in values.iter().enumerate() {
-        let RGBColor(red, green, blue) = shade(if high > low { (value - low) / (high - low) } else { 0.5 });
+        let RGBColor(red, green, blue) = shades.of(value);
         // Relative luminance, as Rec. 709 weighs the colours.
         let light = 0.2126 * f64::from(red) + 0.7152 * f64::from(green) + 0.0722 * f64::from(blue);
         let ink = if light > 128.0 { RGBColor(0, 0, 0) } else { RGBColor(255, 255, 255) };
@@ -359,13 +348,17 @@ pub(super) fn sample<DB: DrawingBackend>(
             }
             // Without a name, never in a legend.
             Layer::Picture { .. } => {}
-            Layer::Heat { .. } => {
+            Layer::Heat { values, names, .. } => {
+                let shades = Shades::new(values, !names[0].is_empty());
                 let steps = 35;
                 for step in 0..steps {
                     let left = x + wide * f64::from(step) / f64::from(steps);
                     let right = x + wide * f64::from(step + 1) / f64::from(steps);
                     let cell = Rect { left, top: y - 4.5, right, bottom: y + 4.5 };
-                    canvas.polygon(&cell.corners(), opaque(shade(f64::from(step) / f64::from(steps - 1))))?;
+                    canvas.polygon(
+                        &cell.corners(),
+                        opaque(shades.along(f64::from(step) / f64::from(steps - 1))),
+                    )?;
                 }
             }
         }

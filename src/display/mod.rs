@@ -31,6 +31,7 @@ mod layers;
 mod marked;
 mod raster;
 mod report;
+mod shades;
 mod table;
 mod text;
 

@@ -180,6 +180,12 @@ fn heat_map_shades_its_cells() {
     assert_eq!(pixel(&image, right, top), [8, 34, 84]);
     assert_eq!(pixel(&image, left, bottom), [8, 34, 84]);
     assert_eq!(pixel(&image, right, bottom), [255; 3]);
+    // Named cells of both signs: white at 0, orange below it.
+    let signed = Panel::new("P").heat_named("", &["a", "b"], &["c", "d"], &[0.0, 2.0, -2.0, 0.0]);
+    let image = decode(&Figure::new().panel(signed).png().unwrap());
+    let (top, bottom, left, right) = (80, 270, 80, 350);
+    let at = |x, y| pixel(&image, x, y);
+    assert_eq!([at(left, top), at(right, top), at(left, bottom)], [[255; 3], [8, 34, 84], [110, 40, 0]]);
 }
 
 #[test]
