@@ -22,11 +22,15 @@ fn step(net: &mut ConvNet, adam: &mut Adam, images: &Matrix, labels: &[usize]) {
 fn each_case(f: &mut dyn FnMut(&str, steps::Step)) {
     let grey = ImageShape { channels: 1, height: 28, width: 28 };
     let coloured = ImageShape { channels: 3, height: 32, width: 32 };
-    let cases = [
+    let mut cases = vec![
         ("small 64x1x28x28", 64, ConvNet::small(grey, [16, 32], 10, 0).unwrap()),
         ("resnet-20 64x3x32x32", 64, ConvNet::resnet(20, coloured, 10, 0).unwrap()),
         ("mobilenet-v2 16x3x32x32", 16, ConvNet::mobilenet_v2(coloured, 10, 0).unwrap()),
     ];
+    // What takes seconds a step on a CPU.
+    if cfg!(feature = "cuda") {
+        cases.push(("resnet-56 128x3x32x32", 128, ConvNet::resnet(56, coloured, 10, 0).unwrap()));
+    }
     for (name, rows, mut net) in cases {
         let len = net.image().len();
         let pixels = (0..rows * len).map(|k| (k * 7919 % 10007) as f32 / 10007.0).collect();

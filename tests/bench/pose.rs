@@ -27,14 +27,25 @@ fn step(net: &mut ConvNet, adam: &mut Adam, images: &Matrix, targets: &HeatmapTa
     adam.update(net.parameters_mut(), &mut loss.try_backward().unwrap()).unwrap();
 }
 
+/// A training step of 16 images.
+fn training(form: HeatmapNet, image: ImageShape, joints: usize) -> impl FnMut() {
+    let mut net = form.build(image, joints, 0).unwrap();
+    let images = matrix(numbers(16 * image.len()), 16, image.len()).unwrap();
+    let values = numbers(16 * net.output().len());
+    let targets = HeatmapTargets::new(values, &vec![true; 16 * joints], joints).unwrap();
+    let mut adam = Adam::new(1e-3, 0.0);
+    move || step(&mut net, &mut adam, &images, &targets)
+}
+
 /// Calls `f` with the name and one step of every case.
 fn each_case(f: &mut dyn FnMut(&str, steps::Step)) {
-    let image = ImageShape { channels: 1, height: 64, width: 64 };
-    let mut net = HeatmapNet::default().build(image, 14, 0).unwrap();
-    let images = matrix(numbers(16 * image.len()), 16, image.len()).unwrap();
-    let targets = HeatmapTargets::new(numbers(16 * 14 * 256), &[true; 16 * 14], 14).unwrap();
-    let mut adam = Adam::new(1e-3, 0.0);
-    f("step 16x1x64x64", &mut || step(&mut net, &mut adam, &images, &targets));
+    let grey = ImageShape { channels: 1, height: 64, width: 64 };
+    f("step 16x1x64x64", &mut training(HeatmapNet::default(), grey, 14));
+    // The paper's, minutes a step on a CPU.
+    if cfg!(feature = "cuda") {
+        let photograph = ImageShape { channels: 3, height: 256, width: 192 };
+        f("resnet-50 step 16x3x256x192", &mut training(HeatmapNet::resnet_50(), photograph, JOINTS));
+    }
 
     let values = numbers(INSTANCES * JOINTS * SIZE[0] * SIZE[1]);
     let heatmaps = Heatmaps::new(values, SIZE[0], SIZE[1]).unwrap();

@@ -81,9 +81,15 @@ fn each_case(f: &mut dyn FnMut(&str, steps::Step)) {
         ("nat step, learned loss", &surrogate),
     ];
     let config = TransformerConfig::small(2000);
-    for (name, loss) in losses {
+    for &(name, loss) in &losses {
         let (mut nat, mut adam) = (NatBase::new(config, 0).unwrap(), Adam::new(1e-3, 0.0));
         f(name, &mut || step(&mut nat, &mut adam, &source, &target, loss));
+    }
+    // The paper's size.
+    if cfg!(feature = "cuda") {
+        let config = TransformerConfig::paper(2000);
+        let (mut nat, mut adam) = (NatBase::new(config, 0).unwrap(), Adam::new(1e-3, 0.0));
+        f("NAT-Base step", &mut || step(&mut nat, &mut adam, &source, &target, losses[0].1));
     }
     let (mut teacher, mut adam) = (Transformer::new(config, 0).unwrap(), Adam::new(1e-3, 0.0));
     let ended = target.ended(Vocabulary::END).unwrap();

@@ -4,7 +4,7 @@
 The networks are those of `tests/golden/conv_net.py`, in float32; forward, cross-entropy, backward, Adam on both sides.
 
     python -m venv venv && venv/bin/pip install -r tests/peers/requirements.txt
-    venv/bin/python tests/peers/conv_step.py [program arguments]     # or of a bench program built elsewhere
+    venv/bin/python tests/peers/conv_step.py [--device cuda] [program arguments]     # or of a bench program built elsewhere
 """
 
 import os
@@ -12,7 +12,7 @@ import statistics
 import sys
 
 import torch
-from common import ROOT, median_seconds, ours
+from common import ROOT, device_and_command, median_seconds, ours
 
 sys.path.append(str(ROOT / "tests" / "golden"))
 from conv_net import conv, mobilenet_v2, network, resnet, window  # noqa: E402
@@ -24,6 +24,10 @@ CASES = {
     "resnet-20 64x3x32x32": (64, (3, 32, 32), resnet(20, 10)),
     "mobilenet-v2 16x3x32x32": (16, (3, 32, 32), mobilenet_v2(10)),
 }
+
+
+# What takes seconds a step on a CPU.
+CUDA_CASES = {"resnet-56 128x3x32x32": (128, (3, 32, 32), resnet(56, 10))}
 
 
 def theirs(rows, shape, layers):
@@ -41,12 +45,15 @@ def theirs(rows, shape, layers):
 
 
 def main():
+    device, command = device_and_command()
+    torch.set_default_device(device)
     threads = len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
-    before = ours("conv_step", sys.argv[1:], threads)
-    peer = {name: theirs(*case) for name, case in CASES.items()}
+    before = ours("conv_step", command, threads, device)
+    cases = CASES | (CUDA_CASES if device == "cuda" else {})
+    peer = {name: theirs(*case) for name, case in cases.items()}
     # Once more after the peer: the machine may have changed its pace.
-    after = ours("conv_step", sys.argv[1:], threads)
+    after = ours("conv_step", command, threads, device)
     print(f"torch {torch.__version__}, {threads} threads on both sides")
     for name, there in peer.items():
         here = statistics.mean([before[name], after[name]])

@@ -5,13 +5,12 @@ The peers compute what the released training code computes (per-sample forward, 
 `create_graph`, diffsort's soft ranks, Adam), once sample by sample as released and once with all samples in one batch.
 
     python -m venv venv && venv/bin/pip install -r tests/peers/requirements.txt
-    venv/bin/python tests/peers/learn_step.py            # 256 x 128 x 10 and x 1000
+    venv/bin/python tests/peers/learn_step.py [--device cuda]            # 256 x 128 x 10 and x 1000
 """
 import statistics
-import time
 
 import torch
-from common import ours
+from common import device_and_command, ours, seconds
 from diffsort import DiffSortNet
 
 SAMPLES, ROWS = 256, 128
@@ -73,43 +72,38 @@ def batched_step(net, optimiser, sorter, logits, labels):
     optimiser.step()
 
 
-def median_seconds(step, classes, repeats):
+def median_seconds(step, classes, repeats, device):
     torch.manual_seed(0)
     net = network()
     optimiser = torch.optim.Adam(net.parameters(), 0.01, weight_decay=1e-3)
-    sorter = DiffSortNet("bitonic", SAMPLES, steepness=5, art_lambda=0.25, distribution="logistic_phi")
+    sorter = DiffSortNet("bitonic", SAMPLES, steepness=5, art_lambda=0.25, distribution="logistic_phi", device=device)
     logits = torch.randn(SAMPLES, ROWS, classes) * 2
     labels = torch.randint(classes, (SAMPLES, ROWS))
-    times = []
-    for _ in range(repeats + 1):
-        start = time.perf_counter()
-        step(net, optimiser, sorter, logits, labels)
-        times.append(time.perf_counter() - start)
+    times = [seconds(lambda: step(net, optimiser, sorter, logits, labels)) for _ in range(repeats + 1)]
     return statistics.median(times[1:])
 
 
 def gemm_peak():
     """This machine's GFLOP/s at a large product."""
     a = torch.rand(1024, 1024)
-    start = time.perf_counter()
-    for _ in range(50):
-        a @ a
-    return 50 * 2 * 1024**3 / (time.perf_counter() - start) / 1e9
+    return 50 * 2 * 1024**3 / seconds(lambda: [a @ a for _ in range(50)]) / 1e9
 
 
 def main():
-    before = ours("learn_step")
+    device, command = device_and_command()
+    torch.set_default_device(device)
+    before = ours("learn_step", command, device=device)
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; {SAMPLES} samples x {ROWS} rows")
     # Value and tangent forward, and both backward: 12 products of (rows x 128) by (128 x 128).
     work = 12 * 2 * SAMPLES * ROWS * 128 * 128 / 1e9
     peak = gemm_peak()
     print(f"products of a step, row by row: {work:.1f} GFLOP; gemm (PyTorch, 1024 cubed): {peak:.0f} GFLOP/s")
     for classes in [10, 1000]:
-        batched = median_seconds(batched_step, classes, 7)
-        loop = median_seconds(loop_step, classes, 3)
+        batched = median_seconds(batched_step, classes, 7, device)
+        loop = median_seconds(loop_step, classes, 3, device)
         # Once more after the peers: the machine may have changed its pace.
         case = f"256x128x{classes}"
-        mine = statistics.median([before[case], ours("learn_step")[case]])
+        mine = statistics.median([before[case], ours("learn_step", command, device=device)[case]])
         print(
             f"{classes:5} classes: reloss {mine * 1e3:7.1f} ms | PyTorch batched {batched * 1e3:8.1f} ms"
             f" ({batched / mine:.1f} x) | PyTorch loop {loop * 1e3:8.1f} ms ({loop / mine:.1f} x)"

@@ -7,7 +7,7 @@ joints around the quarter, as evaluation code is usually written. Both ends of a
 heatmaps are 2 GB.
 
     python -m venv venv && venv/bin/pip install -r tests/peers/requirements.txt
-    venv/bin/python tests/peers/pose.py [program arguments]     # or of a bench program built elsewhere
+    venv/bin/python tests/peers/pose.py [--device cuda] [program arguments]     # or of a bench program built elsewhere
 """
 
 import os
@@ -16,7 +16,7 @@ import sys
 
 import numpy
 import torch
-from common import ROOT, median_seconds, ours
+from common import ROOT, device_and_command, median_seconds, ours
 
 sys.path.append(str(ROOT / "tests" / "golden"))
 from conv_net import basic_block, conv, conv_transpose, network, window  # noqa: E402
@@ -86,15 +86,17 @@ def decode_and_pck(decode):
 
 
 def main():
+    device, command = device_and_command()
+    torch.set_default_device(device)
     threads = len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
-    before = ours("pose", sys.argv[1:], threads)
+    before = ours("pose", command, threads, device)
     decoding = "decode and PCK 10000x17x64x48"
     peer = [("step 16x1x64x64", "PyTorch", training_step()),
             (decoding, "NumPy, no loop (one core)", decode_and_pck(decode)),
             (decoding, "NumPy, a loop (one core)", decode_and_pck(decode_in_a_loop))]
     # Once more after the peer: the machine may have changed its pace.
-    after = ours("pose", sys.argv[1:], threads)
+    after = ours("pose", command, threads, device)
     print(f"torch {torch.__version__}, numpy {numpy.__version__}, {threads} threads")
     for name, who, there in peer:
         here = statistics.mean([before[name], after[name]])

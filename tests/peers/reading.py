@@ -6,15 +6,14 @@ and 2 over the passage, dropout .1: forward, cross-entropy of start and end, bac
 one length, so that PyTorch needs no mask. It predicts the logits only; ours finds the best spans too.
 
     python -m venv venv && venv/bin/pip install -r tests/peers/requirements.txt
-    venv/bin/python tests/peers/reading.py [program arguments]     # or of a bench program built elsewhere
+    venv/bin/python tests/peers/reading.py [--device cuda] [program arguments]     # or of a bench program built elsewhere
 """
 
 import os
 import statistics
-import sys
 
 import torch
-from common import median_seconds, ours
+from common import device_and_command, median_seconds, ours
 from torch import nn
 
 PASSAGES, TOKENS, ASKED = 32, 150, 12
@@ -70,12 +69,14 @@ def theirs():
 
 
 def main():
+    device, command = device_and_command()
+    torch.set_default_device(device)
     threads = len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
-    before = ours("reading", sys.argv[1:], threads)
+    before = ours("reading", command, threads, device)
     peer = theirs()
     # Once more after the peer: the machine may have changed its pace.
-    after = ours("reading", sys.argv[1:], threads)
+    after = ours("reading", command, threads, device)
     print(f"torch {torch.__version__}, {threads} threads on both sides")
     for name, once in before.items():
         here = statistics.mean([once, after[name]])

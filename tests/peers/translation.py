@@ -7,15 +7,14 @@ learning the loss network (64 samples of 8 sentences of 6 to 24 tokens, with the
 beside ours; its correlation is of hard ranks, next to nothing in time.
 
     python -m venv venv && venv/bin/pip install -r tests/peers/requirements.txt
-    venv/bin/python tests/peers/translation.py [program arguments]     # or of a bench program built elsewhere
+    venv/bin/python tests/peers/translation.py [--device cuda] [program arguments]     # or of a bench program built elsewhere
 """
 
 import os
 import statistics
-import sys
 
 import torch
-from common import median_seconds, ours
+from common import device_and_command, median_seconds, ours
 from torch import nn
 
 WIDTH, HEADS, HIDDEN, LAYERS, VOCABULARY, POSITIONS, SPREAD = 128, 4, 512, 2, 2000, 64, 20
@@ -126,13 +125,15 @@ def learning(width, heads):
 
 
 def main():
+    device, command = device_and_command()
+    torch.set_default_device(device)
     threads = len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
-    before = ours("translation", sys.argv[1:], threads)
+    before = ours("translation", command, threads, device)
     peer = {"nat step, cross-entropy": theirs(False), "transformer step": theirs(True),
             "loss learning step, width 32": learning(32, 4), "loss learning step, width 128": learning(128, 8)}
     # Once more after the peer: the machine may have changed its pace.
-    after = ours("translation", sys.argv[1:], threads)
+    after = ours("translation", command, threads, device)
     print(f"torch {torch.__version__}, {threads} threads on both sides")
     for name, once in before.items():
         here = statistics.mean([once, after[name]])

@@ -32,8 +32,10 @@ const PERMUTATION: (&str, Form) = ("soft_permutation", |x, soft| {
 
 const ALL: [(&str, Form); 6] = [SORT, RANK, TOP, QUANTILE, ARGSORT, PERMUTATION];
 
-/// Every way, with what it gives.
-fn ways() -> Vec<(&'static str, SoftSort, Vec<(&'static str, Form)>)> {
+/// A way's name, the way, and what it gives.
+type Way = (&'static str, SoftSort, Vec<(&'static str, Form)>);
+
+fn ways() -> Vec<Way> {
     let relaxed = |network, relaxation| SortingNetwork { network, relaxation, steepness: 3.0 }.into();
     let projected = |regularization| Permutahedron { regularization, strength: 0.7 }.into();
     let unimodal = |unimodality| Unimodal { unimodality, temperature: 0.6 }.into();
