@@ -32,13 +32,14 @@ type DeviceError = <Dev as HasErr>::Err;
 /// use reloss::model::Conv2d;
 /// type Block = (Conv2d<8, 8, 3, 1, 1>, BatchNorm2D<8>, ReLU);
 /// type Net = (Conv2d<1, 8, 3, 2, 1>, Residual<Block>, (AvgPoolGlobal, Linear<8, 10>));
-/// let device = reloss::ops::device();
+/// let device = reloss::ops::device()?;
 /// let mut net = device.build_module::<Net, f32>();
 /// let x: Tensor<Rank4<2, 1, 9, 9>, f32, _> = device.sample_normal();
 /// let logits = net.forward_mut(x.leaky_trace());
 /// assert_eq!(logits.shape().concrete(), [2, 10]);
 /// let gradients = logits.square().mean().backward();
 /// Sgd::new(&net, SgdConfig::default()).update(&mut net, &gradients).unwrap();
+/// # Ok::<(), reloss::Error>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct Conv2d<
