@@ -97,7 +97,7 @@ pub struct TranslationCase {
     /// from cross-entropy; the first is also used alone, and takes over from the bags.
     pub losses: Vec<(String, Vec<u8>)>,
     /// The same of losses of expected n-grams: [`NgramSurrogate::to_safetensors`]. All stand beside
-    /// cross-entropy (taking over from it they did worse); the first is also used alone.
+    /// cross-entropy (taking over from it they did worse on real text); the first is also used alone.
     pub ngrams: Vec<(String, Vec<u8>)>,
     name: String,
     train: Train,

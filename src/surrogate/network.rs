@@ -219,6 +219,15 @@ impl Network {
         Ok(network)
     }
 
+    /// As [`Network::from_parameters`], for a loss that gives it so many inputs.
+    pub(super) fn of_inputs(parameters: &Parameters, inputs: usize) -> Result<Self> {
+        let network = Self::from_parameters(parameters)?;
+        match network.inputs() == inputs {
+            true => Ok(network),
+            false => Err(Error::shape("loss network", format!("{inputs} inputs"), network.inputs())),
+        }
+    }
+
     /// How many numbers it takes per row.
     pub fn inputs(&self) -> usize {
         self.parameters.iter().next().map_or(0, |p| p.value().shape().1)

@@ -148,14 +148,7 @@ impl Modality for OfAnswers {
 
     fn network(parameters: &Parameters, input: &SpanInput) -> Result<Network> {
         input.check()?;
-        let network = Network::from_parameters(parameters)?;
-        match network.inputs() == input.features.len() {
-            true => Ok(network),
-            false => {
-                let expected = format!("a network of {} inputs", input.features.len());
-                Err(Error::shape("reading loss", expected, network.inputs()))
-            }
-        }
+        Network::of_inputs(parameters, input.features.len())
     }
 
     fn rivals() -> Vec<Rival<ReadingSample>> {

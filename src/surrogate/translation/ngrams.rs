@@ -167,15 +167,7 @@ impl Modality for OfNgrams {
 
     fn network(parameters: &Parameters, input: &NgramInput) -> Result<Network> {
         input.check()?;
-        let network = Network::from_parameters(parameters)?;
-        match network.inputs() == input.width() {
-            true => Ok(network),
-            false => Err(Error::shape(
-                "n-gram loss",
-                format!("a network of {} inputs", input.width()),
-                network.inputs(),
-            )),
-        }
+        Network::of_inputs(parameters, input.width())
     }
 
     fn rivals() -> Vec<Rival<TranslationSample>> {
