@@ -339,16 +339,33 @@ impl Results {
     }
 }
 
-/// What `of` makes of every seed, in parallel on the CPU; tensors of the CUDA device stay in their thread.
+/// What `of` makes of every seed, in their order: in parallel on the CPU; on a GPU one after another, since the tensors of its
+/// device stay in their thread.
+///
+/// # Errors
+/// What `of` has to say.
+///
+/// # Example
+/// ```
+/// use reloss::data::{Dataset, Split};
+/// use reloss::experiment::per_seed;
+/// let digits = Dataset::digits()?;
+/// let parts = per_seed(&[0, 1], |seed| digits.split(&Split { seed, ..Split::default() }))?;
+/// assert_eq!(parts.len(), 2);
+/// # Ok::<(), reloss::Error>(())
+/// ```
 #[cfg(not(feature = "composed"))]
-pub(crate) fn per_seed<T: Send>(seeds: &[u64], of: impl Fn(u64) -> Result<T> + Sync) -> Result<Vec<T>> {
+pub fn per_seed<T: Send>(seeds: &[u64], of: impl Fn(u64) -> Result<T> + Sync) -> Result<Vec<T>> {
     use rayon::prelude::*;
     seeds.par_iter().map(|&seed| of(seed)).collect()
 }
 
-/// What `of` makes of every seed, in parallel on the CPU; tensors of the CUDA device stay in their thread.
+/// What `of` makes of every seed, one after another.
+///
+/// # Errors
+/// What `of` has to say.
 #[cfg(feature = "composed")]
-pub(crate) fn per_seed<T>(seeds: &[u64], of: impl Fn(u64) -> Result<T>) -> Result<Vec<T>> {
+pub fn per_seed<T>(seeds: &[u64], of: impl Fn(u64) -> Result<T>) -> Result<Vec<T>> {
     seeds.iter().map(|&seed| of(seed)).collect()
 }
 

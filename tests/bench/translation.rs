@@ -11,7 +11,8 @@ use reloss::model::{Beam, NatBase, NatDecode, NatOutput, Parametric, Transformer
 use reloss::ops::{Adam, Tokens};
 use reloss::sampler::TranslationSample;
 use reloss::surrogate::{
-    objective, Fit, Input, LossNetwork, Penalty, TranslationBatch, TranslationNetwork, TranslationSurrogate,
+    objective, Fit, Input, LossNetwork, Network, NgramInput, NgramSurrogate, Penalty, TranslationBatch,
+    TranslationNetwork, TranslationSurrogate,
 };
 use reloss::{Result, Tape};
 
@@ -75,10 +76,13 @@ fn each_case(f: &mut dyn FnMut(&str, steps::Step)) {
     let (source, target) = (sentences(0), sentences(5));
     let network = TranslationNetwork::new(32, 64, 0).unwrap();
     let surrogate = TranslationSurrogate::new(network, Input::default(), "known").unwrap();
-    let losses: [(&str, &dyn Loss<Tokens>); 3] = [
+    let of_ngrams = NgramInput::default();
+    let ngrams = NgramSurrogate::new(Network::new(5, 32, 0).unwrap(), of_ngrams, "known").unwrap();
+    let losses: [(&str, &dyn Loss<Tokens>); 4] = [
         ("nat step, cross-entropy", &TokenCrossEntropy::default()),
         ("nat step, bag of 2-grams", &BagOfNgrams),
         ("nat step, learned loss", &surrogate),
+        ("nat step, learned loss of n-grams", &ngrams),
     ];
     let config = TransformerConfig::small(2000);
     for &(name, loss) in &losses {

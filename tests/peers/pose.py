@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Poses: a training step of the small heatmap network against PyTorch, decoding with PCK against NumPy; one run.
 
-The network is `HeatmapNet::default()` in float32; forward, squared error, backward, Adam on both sides. Decoding takes the
+The network is `HeatmapNet::default()` in float32, on a GPU `HeatmapNet::resnet_50()` too; forward, squared error, backward, Adam on both sides. Decoding takes the
 largest pixel with a quarter of a pixel towards the larger neighbour, in NumPy twice: without any loop, and with one over
 joints around the quarter, as evaluation code is usually written. Both ends of a pixel's way are limited by memory: the
 heatmaps are 2 GB.
@@ -22,20 +22,44 @@ sys.path.append(str(ROOT / "tests" / "golden"))
 from conv_net import basic_block, conv, conv_transpose, network, window  # noqa: E402
 
 INSTANCES, JOINTS, HEIGHT, WIDTH = 10_000, 17, 64, 48
-HEATMAP_NET = [conv(16, window(3, 2, 1)), "BatchNorm", "Relu", *basic_block(16, 16, 1), *basic_block(16, 32, 2),
-               *basic_block(32, 64, 2), conv_transpose(32, window(4, 2, 1)), "BatchNorm", "Relu",
-               conv(14, window(1), bias=True)]
+SMALL = [conv(16, window(3, 2, 1)), "BatchNorm", "Relu", *basic_block(16, 16, 1), *basic_block(16, 32, 2),
+         *basic_block(32, 64, 2), conv_transpose(32, window(4, 2, 1)), "BatchNorm", "Relu", conv(14, window(1), bias=True)]
+
+
+def convolution(filters, view):
+    return [conv(filters, view), "BatchNorm", "Relu"]
+
+
+def resnet_50(joints):
+    """`HeatmapNet::resnet_50()`."""
+    layers, inputs = convolution(64, window(7, 2, 3)) + [{"MaxPool": window(3, 2, 1)}], 64
+    for stage, (filters, blocks) in enumerate([(64, 3), (128, 4), (256, 6), (512, 3)]):
+        for block in range(blocks):
+            stride = 2 if stage and not block else 1
+            body = convolution(filters, window(1)) + convolution(filters, window(3, stride, 1))
+            body += [conv(4 * filters, window(1)), "BatchNorm"]
+            shortcut = [] if block else [conv(4 * filters, window(1, stride)), "BatchNorm"]
+            layers += [{"Residual": {"body": body, "shortcut": shortcut}}, "Relu"]
+    for _ in range(3):
+        layers += [conv_transpose(256, window(4, 2, 1)), "BatchNorm", "Relu"]
+    return layers + [conv(joints, window(1), bias=True)]
+
+
+# A training step of 16 images; the larger is minutes of a CPU.
+CASES = {"step 16x1x64x64": ((1, 64, 64), SMALL)}
+CUDA_CASES = {"resnet-50 step 16x3x256x192": ((3, 256, 192), resnet_50(JOINTS))}
 
 
 def numbers(count):
     return (numpy.arange(count, dtype=numpy.int64) * 7919 % 10007).astype(numpy.float32) / 10007
 
 
-def training_step():
+def training_step(shape, layers):
     torch.manual_seed(0)
-    net = network(HEATMAP_NET, torch.Size((1, 64, 64))).float().train()
+    net = network(layers, torch.Size(shape)).float().train()
     optimiser = torch.optim.Adam(net.parameters(), 1e-3)
-    images, targets = torch.rand(16, 1, 64, 64), torch.rand(16, 14, 16, 16)
+    images = torch.rand(16, *shape)
+    targets = torch.rand(net(images).shape)
 
     def step():
         optimiser.zero_grad()
@@ -92,9 +116,10 @@ def main():
     torch.set_num_threads(threads)
     before = ours("pose", command, threads, device)
     decoding = "decode and PCK 10000x17x64x48"
-    peer = [("step 16x1x64x64", "PyTorch", training_step()),
-            (decoding, "NumPy, no loop (one core)", decode_and_pck(decode)),
-            (decoding, "NumPy, a loop (one core)", decode_and_pck(decode_in_a_loop))]
+    cases = CASES | (CUDA_CASES if device == "cuda" else {})
+    peer = [(name, "PyTorch", training_step(*case)) for name, case in cases.items()]
+    peer += [(decoding, "NumPy, no loop (one core)", decode_and_pck(decode)),
+             (decoding, "NumPy, a loop (one core)", decode_and_pck(decode_in_a_loop))]
     # Once more after the peer: the machine may have changed its pace.
     after = ours("pose", command, threads, device)
     print(f"torch {torch.__version__}, numpy {numpy.__version__}, {threads} threads")

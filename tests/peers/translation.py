@@ -4,7 +4,8 @@
 64 sentences of 6 to 18 tokens, a vocabulary of 2,000, 128 wide, 4 heads, 512 feed-forward, 2 + 2 layers, dropout .1: forward,
 cross-entropy (NAT: of lengths too), backward, Adam on both sides. PyTorch pads and masks, as its layers want it. One step of
 learning the loss network (64 samples of 8 sentences of 6 to 24 tokens, with the gradient penalty by double backward) stands
-beside ours; its correlation is of hard ranks, next to nothing in time.
+beside ours; its correlation is of hard ranks, next to nothing in time. On a GPU NAT-Base is timed at the paper's size too (512
+wide, 8 heads, 2,048 feed-forward, 6 + 6 layers).
 
     python -m venv venv && venv/bin/pip install -r tests/peers/requirements.txt
     venv/bin/python tests/peers/translation.py [--device cuda] [program arguments]     # or of a bench program built elsewhere
@@ -12,12 +13,24 @@ beside ours; its correlation is of hard ranks, next to nothing in time.
 
 import os
 import statistics
+from typing import NamedTuple
 
 import torch
 from common import device_and_command, median_seconds, ours
 from torch import nn
 
-WIDTH, HEADS, HIDDEN, LAYERS, VOCABULARY, POSITIONS, SPREAD = 128, 4, 512, 2, 2000, 64, 20
+VOCABULARY, SPREAD = 2000, 20
+
+
+class Size(NamedTuple):
+    width: int
+    heads: int
+    feed_forward: int
+    layers: int
+    positions: int
+
+
+SMALL, PAPER = Size(128, 4, 512, 2, 64), Size(512, 8, 2048, 6, 256)
 
 
 def sentences(seed):
@@ -31,20 +44,20 @@ def mask(lengths):
 
 
 class Translator(nn.Module):
-    def __init__(self, causal):
+    def __init__(self, causal, size):
         super().__init__()
-        self.causal = causal
-        self.embed = nn.Embedding(VOCABULARY, WIDTH)
-        self.positions = nn.ModuleList(nn.Embedding(POSITIONS, WIDTH) for _ in range(2))
-        make = dict(dim_feedforward=HIDDEN, dropout=0.1, batch_first=True)
-        self.encoder = nn.ModuleList(nn.TransformerEncoderLayer(WIDTH, HEADS, **make) for _ in range(LAYERS))
-        self.decoder = nn.ModuleList(nn.TransformerDecoderLayer(WIDTH, HEADS, **make) for _ in range(LAYERS))
-        self.length = nn.Linear(WIDTH, 2 * SPREAD + 1)
+        self.causal, self.width = causal, size.width
+        self.embed = nn.Embedding(VOCABULARY, size.width)
+        self.positions = nn.ModuleList(nn.Embedding(size.positions, size.width) for _ in range(2))
+        make = dict(d_model=size.width, nhead=size.heads, dim_feedforward=size.feed_forward, dropout=0.1, batch_first=True)
+        self.encoder = nn.ModuleList(nn.TransformerEncoderLayer(**make) for _ in range(size.layers))
+        self.decoder = nn.ModuleList(nn.TransformerDecoderLayer(**make) for _ in range(size.layers))
+        self.length = nn.Linear(size.width, 2 * SPREAD + 1)
         self.dropout = nn.Dropout(0.1)
 
     def embedded(self, ids, side):
         x = self.embed(ids) + self.positions[side](torch.arange(ids.shape[1]))
-        return self.dropout(x * WIDTH**0.5)
+        return self.dropout(x * self.width**0.5)
 
     def forward(self, source, source_mask, target, target_mask):
         x = self.embedded(source, 0)
@@ -59,7 +72,7 @@ class Translator(nn.Module):
         return x @ self.embed.weight.T, lengths
 
 
-def theirs(causal):
+def theirs(causal, size):
     torch.manual_seed(0)
     (source, ns), (target, nt) = sentences(0), sentences(5)
     inputs = target
@@ -68,7 +81,7 @@ def theirs(causal):
         nt = nt + 1
         inputs = torch.cat([torch.full((64, 1), 2), target[:, :-1]], 1)
     source_mask, target_mask = mask(ns), mask(nt)
-    net = Translator(causal).train()
+    net = Translator(causal, size).train()
     optimiser = torch.optim.Adam(net.parameters(), 1e-3)
     classes = (nt - ns + SPREAD).clamp(0, 2 * SPREAD)
 
@@ -89,7 +102,7 @@ class LossNetwork(nn.Module):
         super().__init__()
         elu = nn.functional.elu
         self.head = nn.Sequential(nn.Linear(1, width), nn.ELU(), nn.Linear(width, width), nn.ELU())
-        self.positions = nn.Embedding(POSITIONS, width)
+        self.positions = nn.Embedding(SMALL.positions, width)
         make = dict(dim_feedforward=2 * width, dropout=0.0, activation=elu, batch_first=True)
         self.layers = nn.ModuleList(nn.TransformerEncoderLayer(width, heads, **make) for _ in range(2))
         self.tail = nn.Sequential(nn.Linear(width, width), nn.ELU(), nn.Linear(width, 1))
@@ -130,8 +143,10 @@ def main():
     threads = len(os.sched_getaffinity(0))
     torch.set_num_threads(threads)
     before = ours("translation", command, threads, device)
-    peer = {"nat step, cross-entropy": theirs(False), "transformer step": theirs(True),
+    peer = {"nat step, cross-entropy": theirs(False, SMALL), "transformer step": theirs(True, SMALL),
             "loss learning step, width 32": learning(32, 4), "loss learning step, width 128": learning(128, 8)}
+    if device == "cuda":
+        peer["NAT-Base step"] = theirs(False, PAPER)
     # Once more after the peer: the machine may have changed its pace.
     after = ours("translation", command, threads, device)
     print(f"torch {torch.__version__}, {threads} threads on both sides")
