@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Poses: a training step of the small heatmap network against PyTorch, decoding with PCK against NumPy; one run.
 
-The network is `HeatmapNet::default()` in float32, on a GPU `HeatmapNet::resnet_50()` too; forward, squared error, backward, Adam on both sides. Decoding takes the
-largest pixel with a quarter of a pixel towards the larger neighbour, in NumPy twice: without any loop, and with one over
-joints around the quarter, as evaluation code is usually written. Both ends of a pixel's way are limited by memory: the
-heatmaps are 2 GB.
+The network is `HeatmapNet::default()` in float32, on a GPU `HeatmapNet::resnet_50()` too; forward, squared error, backward,
+Adam on both sides. Decoding takes the largest pixel with a quarter of a pixel towards the larger neighbour, in NumPy twice:
+without any loop, and with one over joints around the quarter, as evaluation code is usually written. Both ends of a pixel's
+way are limited by memory: the heatmaps are 2 GB.
 
     python -m venv venv && venv/bin/pip install -r tests/peers/requirements.txt
     venv/bin/python tests/peers/pose.py [--device cuda] [program arguments]     # or of a bench program built elsewhere
