@@ -8,7 +8,7 @@ use super::{learn_loss, Candidate, Case, Comparison, Setting};
 use crate::baseline::{JeffriesMatusita, PairLoss, PairwiseAuc};
 use crate::data::{Augment, Dataset, ImageShape, Split, Splits};
 use crate::error::Result;
-use crate::loss::{CrossEntropy, Focal, MeanAbsoluteError};
+use crate::loss::{CrossEntropy, Focal, Loss, MeanAbsoluteError, Sum};
 use crate::metric::{Metric, TopK};
 use crate::surrogate::{Learn, Learned, Pretrained, Surrogate};
 use crate::task::{Architecture, ImageClassification, Train};
@@ -39,9 +39,10 @@ pub struct ImageCase {
 /// What is compared with cross-entropy on images.
 #[derive(Debug, Clone)]
 pub enum ImageLosses {
-    /// The remedy of the regime, the losses of other papers, and the learned loss that comes with the library.
+    /// The remedy of the regime, the losses of other papers, and the learned loss that comes with the library: alone, after
+    /// cross-entropy, beside it, and beside the remedy.
     All,
-    /// The remedy of the regime and the learned loss that comes with the library: for networks that take long.
+    /// As [`ImageLosses::All`] without the losses of other papers: for networks that take long.
     Few,
     /// Learned losses, by name: [`Surrogate::to_safetensors`].
     Learned(Vec<(String, Vec<u8>)>),
@@ -122,6 +123,12 @@ impl ImageCase {
     }
 }
 
+/// A learned loss beside another, each with weight 1.
+fn beside(other: CrossEntropy, learned: Surrogate) -> Result<Sum> {
+    let name = format!("reloss_with_{}", other.name());
+    Sum::new(&name, vec![(1.0, Box::new(learned)), (1.0, Box::new(other))])
+}
+
 impl Case for ImageCase {
     type Task = ImageClassification;
 
@@ -178,8 +185,13 @@ impl Case for ImageCase {
             ]);
         }
         let learned = self.fitted(Surrogate::pretrained(self.goal)?, part)?;
-        candidates.push(Candidate::fixed(learned.clone()));
-        candidates.push(Candidate::taking_over("reloss_after_cross_entropy", learned));
+        let remedy = self.setting.remedy(part)?;
+        candidates.extend([
+            Candidate::fixed(learned.clone()),
+            Candidate::taking_over("reloss_after_cross_entropy", learned.clone()),
+            Candidate::fixed(beside(CrossEntropy::default(), learned.clone())?),
+            Candidate::fixed(beside(remedy, learned)?),
+        ]);
         Ok(candidates)
     }
 }

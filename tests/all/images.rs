@@ -140,8 +140,17 @@ fn images_are_judged_by_each_metric_and_every_loss() {
         "pairwise_auc_hinge",
         "reloss",
         "reloss_after_cross_entropy",
+        "reloss_with_cross_entropy",
+        "reloss_with_cross_entropy_smoothed",
     ];
-    let few = ["cross_entropy", "cross_entropy_weighted", "reloss", "reloss_after_cross_entropy"];
+    let few = [
+        "cross_entropy",
+        "cross_entropy_weighted",
+        "reloss",
+        "reloss_after_cross_entropy",
+        "reloss_with_cross_entropy",
+        "reloss_with_cross_entropy_weighted",
+    ];
     assert_eq!((of("accuracy"), of("top-5 accuracy")), (all.to_vec(), all.to_vec()));
     assert_eq!((of("macro-F1"), of("balanced accuracy")), (few.to_vec(), few.to_vec()));
     assert!(results.runs.iter().all(|run| (0.0..=1.0).contains(&run.value)));
