@@ -72,6 +72,26 @@ pub fn create_folder(path: &Path) -> Result<()> {
     std::fs::create_dir_all(path).map_err(Error::io(path))
 }
 
+/// Removes the files with this ending in a folder and in those in it, and the folders that are empty then.
+pub(crate) fn clear_folder(path: &Path, ending: &str) -> Result<()> {
+    let entries = match std::fs::read_dir(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(Error::io(path))?,
+    };
+    for entry in entries {
+        let inner = entry.map_err(Error::io(path))?.path();
+        if inner.is_dir() {
+            clear_folder(&inner, ending)?;
+        } else if inner.extension().is_some_and(|found| found == ending) {
+            std::fs::remove_file(&inner).map_err(Error::io(&inner))?;
+        }
+    }
+    match std::fs::remove_dir(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::DirectoryNotEmpty => Err(Error::io(path)(e)),
+        _ => Ok(()),
+    }
+}
+
 /// Reads JSON, naming file, line and the path inside it of what is wrong.
 pub(crate) fn json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T> {
     parse_json(&read(path)?).map_err(|(reason, line)| Error::data(path, Some(line), reason))

@@ -1,12 +1,13 @@
 //! Losses on the same ground: one tuning budget for all, equal starts and batches, test parts touched once a run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use super::{per_seed, Results, Run};
 use crate::error::{Error, Result};
+use crate::files::{clear_folder, create_folder};
 use crate::loss::Loss;
 use crate::progress::Progress;
 use crate::task::{Classification, MetricOf, OutcomeOf, Task, Train};
@@ -21,6 +22,8 @@ type Trained<C> = OutcomeOf<<C as Case>::Task>;
 pub struct Candidate<T: Task = Classification> {
     name: String,
     train: Box<Training<T>>,
+    /// Whether a killed run can be continued.
+    resumes: bool,
 }
 
 impl<T: Task> Candidate<T> {
@@ -31,7 +34,8 @@ impl<T: Task> Candidate<T> {
 
     /// As [`Candidate::fixed`], under another name.
     pub fn named(name: &str, loss: impl Loss<T::Aim> + 'static) -> Self {
-        Self::procedure(name, move |task, metric, options| task.train(&loss, metric, options))
+        let train = move |task: &T, metric: &MetricOf<T>, options: &Train| task.train(&loss, metric, options);
+        Self::procedure(name, train).resuming()
     }
 
     /// A loss that changes while a model trains: every run needs one of its own, made from its seed.
@@ -43,9 +47,10 @@ impl<T: Task> Candidate<T> {
 
     /// A loss that takes over from the task's original one when half of the steps are made.
     pub fn taking_over(name: &str, loss: impl Loss<T::Aim> + 'static) -> Self {
-        Self::procedure(name, move |task, metric, options| {
+        let train = move |task: &T, metric: &MetricOf<T>, options: &Train| {
             task.train(&loss, metric, &Train { warm_up: 0.5, ..options.clone() })
-        })
+        };
+        Self::procedure(name, train).resuming()
     }
 
     /// Any way to train.
@@ -53,7 +58,22 @@ impl<T: Task> Candidate<T> {
         name: &str,
         train: impl Fn(&T, &MetricOf<T>, &Train) -> Result<OutcomeOf<T>> + 'static,
     ) -> Self {
-        Self { name: name.to_string(), train: Box::new(train) }
+        Self { name: name.to_string(), train: Box::new(train), resumes: false }
+    }
+
+    /// The same, a killed run of which can be continued: one training, with the options given, of losses that stay as they are.
+    pub fn resuming(self) -> Self {
+        Self { resumes: true, ..self }
+    }
+
+    /// The options of a run that is kept in a folder, if there is one and the run can be continued.
+    fn kept(&self, options: Train, run: &str, folder: Option<&Path>) -> Result<Train> {
+        let Some(folder) = folder.filter(|_| self.resumes) else { return Ok(options) };
+        create_folder(folder)?;
+        let name = format!("{run}, {}, {}, {}", self.name, options.learning_rate, options.seed);
+        let name: String = name.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
+        let checkpoint = Some(folder.join(format!("{name}.{KEPT}")));
+        Ok(Train { checkpoint, checkpoint_seconds: CHECKPOINT_SECONDS, resume: true, ..options })
     }
 }
 
@@ -62,6 +82,12 @@ impl<T: Task> std::fmt::Debug for Candidate<T> {
         f.debug_tuple("Candidate").field(&self.name).finish()
     }
 }
+
+/// The ending of runs' files.
+const KEPT: &str = "safetensors";
+
+/// Seconds of a run that may be lost, beside those of the epoch it is in.
+const CHECKPOINT_SECONDS: f64 = 30.0;
 
 /// What losses are compared on: data under a regime, and the metric that judges.
 pub trait Case: Sync {
@@ -115,7 +141,8 @@ pub struct Comparison {
 
 impl Comparison {
     /// Runs the losses that `done` lacks, as many seeds at a time as there are threads, and writes `path` after
-    /// each round, so that nothing is lost.
+    /// each round, so that nothing is lost; the runs of a round are kept in [`Comparison::runs_folder`] until then, and continued
+    /// from there.
     ///
     /// # Errors
     /// What data, training, learning and the file have to say.
@@ -128,6 +155,8 @@ impl Comparison {
         command: &str,
     ) -> Result<Results> {
         let mut results = done;
+        let folder = path.map(Self::runs_folder);
+        let folder = folder.as_deref();
         let mut progress = Progress::new(what, cases.len() * self.seeds.len());
         for (i, case) in cases.iter().enumerate() {
             let (seeds, case) = self.missing(case, &results)?;
@@ -135,22 +164,41 @@ impl Comparison {
                 continue;
             }
             let (setting, metric) = (case.setting(), case.metric());
-            let rates = self.tune(&case)?;
+            let rates = self.tuned(&case, folder)?;
             let mut done = self.seeds.len() - seeds.len();
             for together in seeds.chunks(rayon::current_num_threads()) {
-                let runs = together.par_iter().map(|&seed| self.compare(&case, seed, &rates));
+                let runs = together.par_iter().map(|&seed| self.compare(&case, seed, &rates, folder));
                 let mut runs = runs.collect::<Result<Vec<_>>>()?.concat();
                 runs.retain(|run| !results.contains(&run.setting, &run.metric, &run.loss, run.seed));
                 results.runs.extend(runs);
                 if let Some(path) = path {
                     results.save(path, command)?;
                 }
+                for seed in together {
+                    folder.map_or(Ok(()), |folder| clear_folder(&of_seed(folder, *seed), KEPT))?;
+                }
                 done += together.len();
                 progress.step(i * self.seeds.len() + done, || format!("{setting}, {}", metric.name()));
             }
         }
+        path.map_or(Ok(()), Self::forget_runs)?;
         progress.finish();
         Ok(results)
+    }
+
+    /// Where the runs that are not among the results in `path` yet are kept: a folder beside it, with the ending `runs`.
+    ///
+    /// What is there is taken for runs of the same comparison on the same data; [`Comparison::forget_runs`] begins anew.
+    pub fn runs_folder(path: &Path) -> PathBuf {
+        path.with_extension("runs")
+    }
+
+    /// Removes the runs kept beside the results in `path`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for what cannot be removed.
+    pub fn forget_runs(path: &Path) -> Result<()> {
+        clear_folder(&Self::runs_folder(path), KEPT)
     }
 
     /// What of a case is not done: the seeds, and the case with the losses that one of them lacks.
@@ -175,12 +223,16 @@ impl Comparison {
     /// # Errors
     /// [`Error::Parameter`] where no rate trains, and what data, training and learning have to say.
     pub fn tune(&self, case: &impl Case) -> Result<Vec<f64>> {
+        self.tuned(case, None)
+    }
+
+    fn tuned(&self, case: &impl Case, folder: Option<&Path>) -> Result<Vec<f64>> {
         if let ([rate], [seed, ..]) = (&self.grid[..], &self.tuning_seeds[..]) {
             let train = Train { seed: *seed, ..case.train(&self.train) };
             return Ok(vec![*rate; case.candidates(&case.task(*seed)?, &train)?.len()]);
         }
         let seeds = self.tuning_seeds.par_iter();
-        let scores = seeds.map(|&seed| self.validation(case, seed)).collect::<Result<Vec<_>>>()?;
+        let scores = seeds.map(|&seed| self.validation(case, seed, folder)).collect::<Result<Vec<_>>>()?;
         let mut totals: Vec<Vec<f64>> = Vec::new();
         for scores in scores {
             totals.resize(scores.len(), vec![0.0; self.grid.len()]);
@@ -202,11 +254,14 @@ impl Comparison {
     }
 
     /// The validation metric (higher is better) of each candidate at each rate of the grid.
-    fn validation<C: Case>(&self, case: &C, seed: u64) -> Result<Vec<Vec<f64>>> {
+    fn validation<C: Case>(&self, case: &C, seed: u64, folder: Option<&Path>) -> Result<Vec<Vec<f64>>> {
         let (metric, task) = (case.metric(), case.task(seed)?.untested()?);
         let train = Train { seed, ..case.train(&self.train) };
+        let run = format!("{}, {}", case.setting(), metric.name());
+        let folder = folder.map(|folder| folder.join("tuning"));
         let score = |candidate: &Candidate<C::Task>, learning_rate: f64| {
             let options = Train { learning_rate, ..train.clone() };
+            let options = candidate.kept(options, &run, folder.as_deref())?;
             match (candidate.train)(&task, metric.as_ref(), &options) {
                 Ok(outcome) => Ok(metric.direction().sign() * outcome.validation),
                 // A rate that does not train, or not to a value of the metric, is no choice.
@@ -229,7 +284,7 @@ impl Comparison {
         Trained<C>: Send,
     {
         let mut of_losses: Vec<(String, Vec<Trained<C>>)> = Vec::new();
-        for of_seed in per_seed(&self.seeds, |seed| self.of_seed(case, seed, rates))? {
+        for of_seed in per_seed(&self.seeds, |seed| self.of_seed(case, seed, rates, None))? {
             for (i, (name, outcome)) in of_seed.into_iter().enumerate() {
                 match of_losses.get_mut(i) {
                     Some(of_loss) => of_loss.1.push(outcome),
@@ -240,7 +295,13 @@ impl Comparison {
         Ok(of_losses)
     }
 
-    fn of_seed<C: Case>(&self, case: &C, seed: u64, rates: &[f64]) -> Result<Vec<(String, Trained<C>)>> {
+    fn of_seed<C: Case>(
+        &self,
+        case: &C,
+        seed: u64,
+        rates: &[f64],
+        folder: Option<&Path>,
+    ) -> Result<Vec<(String, Trained<C>)>> {
         let (metric, task) = (case.metric(), case.task(seed)?);
         let train = Train { seed, ..case.train(&self.train) };
         let candidates = case.candidates(&task, &train)?;
@@ -251,8 +312,11 @@ impl Comparison {
                 rates.len(),
             ));
         }
+        let run = format!("{}, {}", case.setting(), metric.name());
+        let folder = folder.map(|folder| of_seed(folder, seed));
         let one = |(candidate, &learning_rate): (&Candidate<C::Task>, &f64)| {
             let options = Train { learning_rate, ..train.clone() };
+            let options = candidate.kept(options, &run, folder.as_deref())?;
             let outcome = (candidate.train)(&task, metric.as_ref(), &options)?;
             Ok((candidate.name.clone(), outcome))
         };
@@ -260,17 +324,28 @@ impl Comparison {
     }
 
     /// One run of every candidate on the task of one seed: an entry for the case's metric and each of those beside it.
-    fn compare<C: Case>(&self, case: &C, seed: u64, rates: &[f64]) -> Result<Vec<Run>> {
+    fn compare<C: Case>(
+        &self,
+        case: &C,
+        seed: u64,
+        rates: &[f64],
+        folder: Option<&Path>,
+    ) -> Result<Vec<Run>> {
         let (data, setting) = (case.data(), case.setting());
         let metrics: Vec<Arc<MetricOf<C::Task>>> = [case.metric()].into_iter().chain(case.beside()).collect();
         let mut runs = Vec::new();
-        for (loss, outcome) in self.of_seed(case, seed, rates)? {
+        for (loss, outcome) in self.of_seed(case, seed, rates, folder)? {
             for metric in &metrics {
                 runs.push(Run::judged((&data, &setting), &loss, metric.as_ref(), seed, &outcome)?);
             }
         }
         Ok(runs)
     }
+}
+
+/// Where the runs of a seed are kept.
+fn of_seed(folder: &Path, seed: u64) -> PathBuf {
+    folder.join(format!("seed-{seed}"))
 }
 
 /// A case with some of its losses.

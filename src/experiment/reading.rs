@@ -232,7 +232,8 @@ impl Case for ReadingCase {
                 let after = move |task: &Reading, metric: &MetricOf<Reading>, train: &Train| {
                     task.train_after(&likelihood, &loss, metric, &half(train))
                 };
-                candidates.push(Candidate::procedure(&format!("{name}_after_span_likelihood"), after));
+                let name = format!("{name}_after_span_likelihood");
+                candidates.push(Candidate::procedure(&name, after).resuming());
             }
         }
         Ok(candidates)

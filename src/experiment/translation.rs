@@ -248,7 +248,8 @@ impl Case for TranslationCase {
                 let after_bags = move |task: &Translation, metric: &MetricOf<Translation>, train: &Train| {
                     task.train_after(&before, &loss, metric, &half(train))
                 };
-                candidates.push(Candidate::procedure(&format!("{name}_after_bag_of_ngrams"), after_bags));
+                let name = format!("{name}_after_bag_of_ngrams");
+                candidates.push(Candidate::procedure(&name, after_bags).resuming());
             }
         }
         for (i, (name, bytes)) in self.ngrams.iter().enumerate() {

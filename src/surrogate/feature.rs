@@ -252,6 +252,7 @@ pub(super) fn spanning(gradients: &[Vec<f64>]) -> Vec<Vec<f64>> {
 #[cfg(all(test, not(feature = "cuda")))]
 mod tests {
     use super::*;
+    use crate::ops::matrix;
 
     const Z: [f32; 8] = [0.3, -0.2, 0.9, 1.4, 0.1, -1.0, 2.0, 0.5];
 

@@ -1,6 +1,7 @@
 //! Tasks: data + model + metric + any loss → outcome.
 
 mod adaptive;
+mod checkpoint;
 mod classification;
 mod digits;
 mod images;

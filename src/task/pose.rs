@@ -204,6 +204,7 @@ impl PoseEstimation {
     /// # Errors
     /// As [`Task::train`].
     pub fn store_predictions(&self, metric: &MetricOf<Self>, options: &Train) -> Result<PoseStore> {
+        options.check_storing()?;
         let [train, ..] = &self.crops;
         let (aims, _) = self.targets(train.crops.iter())?;
         let size = (self.heatmap[0], self.heatmap[1]);

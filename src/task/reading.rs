@@ -140,6 +140,7 @@ impl Reading {
     /// # Errors
     /// As [`Task::train`].
     pub fn store_predictions(&self, metric: &MetricOf<Self>, options: &Train) -> Result<ReadingStore> {
+        options.check_storing()?;
         let [part, ..] = &self.parts;
         let mut windows = part.answerable();
         windows.truncate(STORED);

@@ -1,9 +1,8 @@
 //! The loop of training, whatever a model predicts.
 
-use std::collections::HashMap;
-
 use dfdx::prelude::*;
 
+use super::checkpoint::{detached, Checkpoint, State};
 use super::{Epoch, Train};
 use crate::error::{Error, Result};
 use crate::loss::{weighted, Loss};
@@ -44,13 +43,6 @@ pub(super) struct Trained<M> {
     pub(super) history: Vec<Epoch>,
 }
 
-/// A model with tensors of its own, which later training does not touch.
-fn detached<M: Parametric + Clone>(model: &M) -> Result<M> {
-    let mut copy = model.clone();
-    *copy.parameters_mut() = model.parameters().detached()?;
-    Ok(copy)
-}
-
 /// The value of a loss before a step, and what it is differentiated by.
 pub(super) type StepLoss = (f64, Scalar<Tape>);
 
@@ -67,7 +59,7 @@ impl<S, A: ?Sized> Run<'_, S, A> {
     /// Trains a model and shows it after every epoch.
     pub(super) fn train<M: Parametric + Clone>(
         &self,
-        mut model: M,
+        model: M,
         mut after_epoch: impl FnMut(usize, &M) -> Result<()>,
     ) -> Result<Trained<M>>
     where
@@ -75,25 +67,24 @@ impl<S, A: ?Sized> Run<'_, S, A> {
     {
         let Self { options, lessons, .. } = *self;
         options.check()?;
-        let mut adam = Adam::new(options.learning_rate, 0.0);
-        let mut history: Vec<Epoch> = Vec::with_capacity(options.epochs);
-        let mut best: Option<(usize, M)> = None;
-        for epoch in 0..options.epochs {
-            let done = self.epoch(&mut model, &mut adam, epoch);
-            history.push(done.map_err(|error| options.diverged(error, epoch))?);
-            options.keep(&model, epoch + 1)?;
-            after_epoch(epoch, &model)?;
-            let value = |epoch: usize| lessons.direction().sign() * history[epoch].validation;
-            match best.as_ref().map(|best| best.0) {
-                _ if options.patience == 0 => {}
-                Some(best) if value(epoch) <= value(best) && epoch - best >= options.patience => break,
-                Some(best) if value(epoch) <= value(best) => {}
-                _ => best = Some((epoch, detached(&model)?)),
+        let losses = [self.original.name(), self.loss.name()];
+        let mut checkpoint = Checkpoint::new(options, model.name(), losses);
+        let mut state = checkpoint.state(model)?;
+        while !options.ends(&state) {
+            let epoch = state.history.len();
+            let done = self.epoch(&mut state.model, &mut state.adam, epoch);
+            state.history.push(done.map_err(|error| checkpoint.diverged(error))?);
+            if options.patience > 0 && is_best(&state, lessons.direction()) {
+                state.best = Some((epoch, detached(&state.model)?));
             }
+            let last = options.ends(&state);
+            checkpoint.keep(&mut state, last)?;
+            after_epoch(epoch, &state.model)?;
         }
+        let State { model, history, best, .. } = state;
         let (epoch, model) = match best {
             Some(best) => best,
-            None => (options.epochs - 1, detached(&model)?),
+            None => (history.len() - 1, detached(&model)?),
         };
         Ok(Trained { model, validation: history[epoch].validation, history })
     }
@@ -166,22 +157,20 @@ impl Train {
         self.learning_rate * risen * (1.0 - done)
     }
 
-    /// Keeps a model that is good so far.
-    fn keep(&self, model: &impl Parametric, epoch: usize) -> Result<()> {
-        let Some(path) = &self.checkpoint else { return Ok(()) };
-        let notes = HashMap::from([("reloss.epoch".to_string(), epoch.to_string())]);
-        model.parameters().save(path, notes)
+    /// Whether a run that has come so far is at its end.
+    fn ends<M>(&self, state: &State<M>) -> bool {
+        let epochs = state.history.len();
+        let tired = state.best.as_ref().is_some_and(|(best, _)| epochs > best + self.patience);
+        epochs >= self.epochs || tired
     }
+}
 
-    /// A divergence, with what is left of the run.
-    fn diverged(&self, error: Error, epochs: usize) -> Error {
-        match (error, &self.checkpoint) {
-            (Error::Diverged { what, step, reason }, Some(path)) if epochs > 0 => {
-                let kept = format!("{reason}; the model after epoch {epochs} is in {}", path.display());
-                Error::Diverged { what, step, reason: kept }
-            }
-            (error, _) => error,
-        }
+/// Whether the last epoch is better than all before.
+fn is_best<M>(state: &State<M>, direction: Direction) -> bool {
+    let value = |epoch: &Epoch| direction.sign() * epoch.validation;
+    match (state.history.last(), &state.best) {
+        (Some(last), Some((best, _))) => value(last) > value(&state.history[*best]),
+        _ => true,
     }
 }
 

@@ -40,10 +40,21 @@ pub struct Train {
     pub patience: usize,
     /// Seed of the model's start and of the batches' order.
     pub seed: u64,
-    /// Where the model is kept after every epoch, as safetensors: of a run that diverges the last good one is left.
+    /// Where the run is kept after every epoch, as safetensors: the model under its tensors' own names, beside it what the run
+    /// needs to go on. Of a run that diverges the last good model is left.
     #[serde(skip)]
     pub checkpoint: Option<PathBuf>,
+    /// Seconds that pass at least before the checkpoint is written again; after the last epoch it always is.
+    #[serde(skip)]
+    pub checkpoint_seconds: f64,
+    /// Continue from the checkpoint, if there is one, to the same end as without a break. A loss that changes while it trains
+    /// is not in it and would begin anew.
+    #[serde(skip)]
+    pub resume: bool,
 }
+
+/// Most seconds between two checkpoints: a day.
+const MAX_SECONDS: f64 = 86_400.0;
 
 impl Default for Train {
     fn default() -> Self {
@@ -57,12 +68,14 @@ impl Default for Train {
             patience: 0,
             seed: 0,
             checkpoint: None,
+            checkpoint_seconds: 0.0,
+            resume: false,
         }
     }
 }
 
 /// One pass over the training part.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Epoch {
     /// From 1.
     pub epoch: usize,
@@ -131,6 +144,10 @@ impl Train {
             return Err(Error::parameter("train", "epochs and batch must be positive"));
         }
         check_positive("learning_rate", self.learning_rate)?;
+        if !(0.0..=MAX_SECONDS).contains(&self.checkpoint_seconds) {
+            let reason = format!("{} is not from 0 to {MAX_SECONDS}", self.checkpoint_seconds);
+            return Err(Error::parameter("checkpoint_seconds", reason));
+        }
         for (name, share) in [("warm_up", self.warm_up), ("handover", self.handover), ("ramp", self.ramp)] {
             if !(0.0..=1.0).contains(&share) {
                 return Err(Error::parameter(name, format!("{share} is not a share from 0 to 1")));
@@ -144,6 +161,17 @@ impl Train {
             return Err(Error::parameter("handover", reason));
         }
         Ok(())
+    }
+
+    /// Refuses to continue a run where predictions are stored: those of the epochs before are gone.
+    pub(super) fn check_storing(&self) -> Result<()> {
+        match self.resume {
+            true => Err(Error::parameter(
+                "resume",
+                "predictions are stored over a whole run, not a continued one",
+            )),
+            false => Ok(()),
+        }
     }
 
     /// The seed of an epoch's order.
@@ -196,6 +224,7 @@ impl Training<'_> {
     /// Trains a model and stores what it makes of the training part after every epoch, so that all qualities occur.
     pub(super) fn stored<M: Model + Clone>(&self, model: M) -> Result<Store> {
         let data = &self.splits.train;
+        self.options.check_storing()?;
         let mut store = Store::empty(data.classes());
         self.run(model, |_, model| store.append(predict(model, data)?, data.labels().to_vec()))?;
         Ok(store)

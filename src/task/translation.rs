@@ -186,6 +186,7 @@ impl Translation {
     /// # Errors
     /// As [`Task::train`].
     pub fn store_predictions(&self, metric: &MetricOf<Self>, options: &Train) -> Result<TranslationStore> {
+        options.check_storing()?;
         let [train, ..] = &self.parts;
         let rows: Vec<usize> = (0..train.len().min(STORED)).collect();
         let mut store = TranslationStore::new(train.targets()[..rows.len()].to_vec())?;

@@ -57,6 +57,8 @@ mod reading_task;
 #[cfg(not(feature = "composed"))]
 mod report;
 #[cfg(not(feature = "composed"))]
+mod resume;
+#[cfg(not(feature = "composed"))]
 mod sequence;
 #[cfg(not(feature = "composed"))]
 mod soft_sort;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use reloss::display::Table;
-use reloss::experiment::Results;
+use reloss::experiment::{Comparison, Results};
 use reloss::files::{create_folder, write_atomic};
 use reloss::{Error, Result};
 
@@ -45,11 +45,14 @@ impl Runs {
         }
     }
 
-    /// What is done already, where it resumes.
+    /// What is done already, where it resumes; what a killed run left is removed where it does not.
     pub(crate) fn done(&self, path: &Path) -> Result<Results> {
         if self.resume && path.exists() {
             Results::load(path)
         } else {
+            if !self.resume {
+                Comparison::forget_runs(path)?;
+            }
             Ok(Results::default())
         }
     }

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use reloss::data::Vocabulary;
-use reloss::experiment::{Case, TranslationCase, TranslationGround};
+use reloss::experiment::{Case, Comparison, TranslationCase, TranslationGround};
+use reloss::files::create_folder;
 use reloss::model::{Transformer, TransformerConfig};
+use reloss::task::Train;
 use reloss::Result;
 
 use crate::runs::Runs;
@@ -27,6 +29,10 @@ pub(crate) struct Arguments {
     /// Epochs of each run, the teacher's too; that of the ground, if not given.
     #[arg(long)]
     epochs: Option<usize>,
+    /// Epochs without a better BLEU on the validation part after which a run stops with its best model, the teacher's too; 0
+    /// makes all epochs. That of the ground, if not given: 0, and 5 for the teacher of a text.
+    #[arg(long)]
+    patience: Option<usize>,
     /// The models' size, the teacher's too.
     #[arg(long, value_enum, default_value_t = Size::Small)]
     size: Size,
@@ -53,6 +59,10 @@ impl Arguments {
             ground.teacher.epochs = epochs;
             ground.train.epochs = epochs;
         }
+        if let Some(patience) = self.patience {
+            ground.teacher.patience = patience;
+            ground.train.patience = patience;
+        }
         Ok(ground)
     }
 
@@ -61,8 +71,9 @@ impl Arguments {
         let name = |folder: &PathBuf| folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let text = self.text.as_ref().map_or(String::new(), |folder| format!(" --text {}", name(folder)));
         let epochs = self.epochs.map_or(String::new(), |epochs| format!(" --epochs {epochs}"));
+        let patience = self.patience.map_or(String::new(), |patience| format!(" --patience {patience}"));
         let size = if self.size == Size::Paper { " --size paper" } else { "" };
-        format!("cargo run --release -- translate {}{text}{epochs}{size}", self.runs.options(SEEDS))
+        format!("cargo run --release -- translate {}{text}{epochs}{patience}{size}", self.runs.options(SEEDS))
     }
 }
 
@@ -76,10 +87,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         ground.vocabulary.check(&words, Vocabulary::load(&words)?.fingerprint())?;
     }
     ground.vocabulary.save(&words)?;
+    let begun = Comparison::runs_folder(&path);
+    create_folder(&begun)?;
     let mut cases = Vec::new();
-    for ground in [ground.clone(), ground.reversed()] {
-        let kept = out.join(format!("teacher-{}.safetensors", ground.parts[0].languages().join("-")));
+    for mut ground in [ground.clone(), ground.reversed()] {
+        let file = format!("teacher-{}.safetensors", ground.parts[0].languages().join("-"));
+        let kept = out.join(&file);
         let left = (arguments.runs.resume && kept.exists()).then(|| Transformer::load(&kept)).transpose()?;
+        let (checkpoint, resume) = (Some(begun.join(file)), arguments.runs.resume);
+        ground.teacher = Train { checkpoint, resume, ..ground.teacher };
         let (case, teacher) = TranslationCase::new(&ground, left)?;
         teacher.save(&kept)?;
         println!("{}: pairs left out as too long {:?}", case.setting(), case.task.skipped());
