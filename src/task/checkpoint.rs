@@ -35,6 +35,8 @@ struct Identity {
     model: String,
     /// Of the warm-up and of the rest.
     losses: [String; 2],
+    /// Of the first epoch: other data mostly have others.
+    steps: usize,
     options: Train,
 }
 
@@ -63,10 +65,10 @@ pub(super) struct Checkpoint<'a> {
 }
 
 impl<'a> Checkpoint<'a> {
-    pub(super) fn new(options: &'a Train, model: String, losses: [String; 2]) -> Self {
+    pub(super) fn new(options: &'a Train, model: String, losses: [String; 2], steps: usize) -> Self {
         // Where a run is kept does not make it another.
         let fixed = Train { checkpoint: None, resume: false, checkpoint_seconds: 0.0, ..options.clone() };
-        let run = Identity { model, losses, options: fixed };
+        let run = Identity { model, losses, steps, options: fixed };
         Self { options, run, written: Instant::now(), epochs: 0 }
     }
 
@@ -89,7 +91,8 @@ impl<'a> Checkpoint<'a> {
             .ok_or_else(|| Error::data(path, None, "not the checkpoint of a training run"))?;
         let notes: Notes = serde_json::from_str(text).map_err(|e| Error::data(path, None, e))?;
         if notes.run != self.run {
-            let reason = format!("{} is of another model, loss or training options", path.display());
+            let reason =
+                format!("{} is of another model, loss, number of steps or training options", path.display());
             return Err(Error::Parameter { name: "resume", reason });
         }
         state.model.parameters_mut().assign(&all)?;

@@ -68,7 +68,8 @@ impl<S, A: ?Sized> Run<'_, S, A> {
         let Self { options, lessons, .. } = *self;
         options.check()?;
         let losses = [self.original.name(), self.loss.name()];
-        let mut checkpoint = Checkpoint::new(options, model.name(), losses);
+        let steps = lessons.batches(0)?.len();
+        let mut checkpoint = Checkpoint::new(options, model.name(), losses, steps);
         let mut state = checkpoint.state(model)?;
         while !options.ends(&state) {
             let epoch = state.history.len();

@@ -103,6 +103,12 @@ fn another_run_is_not_continued() {
     refused(&task, &loss, &Train { learning_rate: 1e-3, ..train.clone() });
     refused(&task, &CrossEntropy::smoothed(0.1).unwrap(), &train);
     refused(&images(Architecture::Mlp(9)), &loss, &train);
+    let fewer = task.splits.train.take(&(0..60).collect::<Vec<_>>()).unwrap();
+    refused(
+        &ImageClassification { splits: Splits { train: fewer, ..task.splits.clone() }, ..task.clone() },
+        &loss,
+        &train,
+    );
     // Where a run is kept, and how often, does not make it another.
     task.train(&loss, &metric, &Train { checkpoint_seconds: 9.0, ..train.clone() }).unwrap();
     // Not asked to continue, it begins anew.
