@@ -67,10 +67,12 @@ impl<T: Task> Candidate<T> {
     }
 
     /// The options of a run that is kept in a folder, if there is one and the run can be continued.
-    fn kept(&self, options: Train, run: &str, folder: Option<&Path>) -> Result<Train> {
+    fn kept(&self, options: Train, case: &impl Case<Task = T>, folder: Option<&Path>) -> Result<Train> {
         let Some(folder) = folder.filter(|_| self.resumes) else { return Ok(options) };
         create_folder(folder)?;
-        let name = format!("{run}, {}, {}, {}", self.name, options.learning_rate, options.seed);
+        let (setting, metric) = (case.setting(), case.metric());
+        let run = [&setting, metric.name(), &self.name].join(", ");
+        let name = format!("{run}, {}, {}", options.learning_rate, options.seed);
         let name: String = name.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
         let checkpoint = Some(folder.join(format!("{name}.{KEPT}")));
         Ok(Train { checkpoint, checkpoint_seconds: CHECKPOINT_SECONDS, resume: true, ..options })
@@ -257,11 +259,10 @@ impl Comparison {
     fn validation<C: Case>(&self, case: &C, seed: u64, folder: Option<&Path>) -> Result<Vec<Vec<f64>>> {
         let (metric, task) = (case.metric(), case.task(seed)?.untested()?);
         let train = Train { seed, ..case.train(&self.train) };
-        let run = format!("{}, {}", case.setting(), metric.name());
         let folder = folder.map(|folder| folder.join("tuning"));
         let score = |candidate: &Candidate<C::Task>, learning_rate: f64| {
             let options = Train { learning_rate, ..train.clone() };
-            let options = candidate.kept(options, &run, folder.as_deref())?;
+            let options = candidate.kept(options, case, folder.as_deref())?;
             match (candidate.train)(&task, metric.as_ref(), &options) {
                 Ok(outcome) => Ok(metric.direction().sign() * outcome.validation),
                 // A rate that does not train, or not to a value of the metric, is no choice.
@@ -312,11 +313,10 @@ impl Comparison {
                 rates.len(),
             ));
         }
-        let run = format!("{}, {}", case.setting(), metric.name());
         let folder = folder.map(|folder| of_seed(folder, seed));
         let one = |(candidate, &learning_rate): (&Candidate<C::Task>, &f64)| {
             let options = Train { learning_rate, ..train.clone() };
-            let options = candidate.kept(options, &run, folder.as_deref())?;
+            let options = candidate.kept(options, case, folder.as_deref())?;
             let outcome = (candidate.train)(&task, metric.as_ref(), &options)?;
             Ok((candidate.name.clone(), outcome))
         };
