@@ -177,7 +177,7 @@ impl Comparison {
                     results.save(path, command)?;
                 }
                 for seed in together {
-                    folder.map_or(Ok(()), |folder| clear_folder(&of_seed(folder, *seed), KEPT))?;
+                    folder.map_or(Ok(()), |folder| clear_folder(&seed_folder(folder, *seed), KEPT))?;
                 }
                 done += together.len();
                 progress.step(i * self.seeds.len() + done, || format!("{setting}, {}", metric.name()));
@@ -313,7 +313,7 @@ impl Comparison {
                 rates.len(),
             ));
         }
-        let folder = folder.map(|folder| of_seed(folder, seed));
+        let folder = folder.map(|folder| seed_folder(folder, seed));
         let one = |(candidate, &learning_rate): (&Candidate<C::Task>, &f64)| {
             let options = Train { learning_rate, ..train.clone() };
             let options = candidate.kept(options, case, folder.as_deref())?;
@@ -344,7 +344,7 @@ impl Comparison {
 }
 
 /// Where the runs of a seed are kept.
-fn of_seed(folder: &Path, seed: u64) -> PathBuf {
+fn seed_folder(folder: &Path, seed: u64) -> PathBuf {
     folder.join(format!("seed-{seed}"))
 }
 
