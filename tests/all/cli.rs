@@ -51,6 +51,21 @@ fn a_folder_that_cannot_be_made_is_named() {
 }
 
 #[test]
+fn results_of_another_budget_are_not_continued() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("classification.csv");
+    let made = "cargo run --release -- classify --seeds 1 --seed 7 --table images --data digits --rows 100 --epochs 1";
+    std::fs::write(&path, format!("# {made}\n")).unwrap();
+    let out = folder.path().to_str().unwrap();
+    for other in [["--rows", "200", "--epochs", "1"], ["--rows", "100", "--epochs", "2"]] {
+        let arguments = ["classify", "--table", "images", "--seeds", "1", "--resume", "--out", out];
+        let message = refusal(&[&arguments[..], &other].concat());
+        assert!(message.contains("`resume`") && message.contains(made), "{message}");
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("# {made}\n"));
+}
+
+#[test]
 fn help_names_every_option() {
     let output = reloss(&["classify", "--help"]);
     assert!(output.status.success());

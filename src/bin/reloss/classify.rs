@@ -6,7 +6,6 @@ use clap::{Args, ValueEnum};
 use reloss::data::Dataset;
 use reloss::display::training_curves;
 use reloss::experiment::{learn_loss, Case, Classify, ImageCase, Results, Setting};
-use reloss::files::write_atomic;
 use reloss::loss::CrossEntropy;
 use reloss::sampler::Sampler;
 use reloss::surrogate::{Learn, ReportOptions};
@@ -18,6 +17,9 @@ use crate::runs::Runs;
 
 /// Seeds, if not said otherwise.
 const SEEDS: u64 = 5;
+
+/// Options that runs depend on and that no column of the results names.
+const FIXED: [&str; 2] = ["rows", "epochs"];
 
 /// Parts of the training over which the report card follows the loss.
 const STAGES: usize = 8;
@@ -86,6 +88,10 @@ impl Arguments {
         format!("cargo run --release -- classify {}{setting}{table}", self.runs.options(SEEDS))
     }
 
+    fn done(&self, path: &Path) -> Result<Results> {
+        self.runs.done(path, &self.command(), &FIXED)
+    }
+
     /// The digits, with figures of one loss.
     fn digits(&self, out: &Path, path: &Path) -> Result<Results> {
         let all = Classify::default();
@@ -93,7 +99,7 @@ impl Arguments {
         let comparison = Classify { settings, ..all }.with_seeds(self.runs.seeds(SEEDS)?);
         let data = Dataset::digits()?;
         show_one(&data, &comparison, &self.runs, out)?;
-        comparison.run(&data, self.runs.done(path)?, Some(path), &self.command())
+        comparison.run(&data, self.done(path)?, Some(path), &self.command())
     }
 
     /// Images.
@@ -109,7 +115,7 @@ impl Arguments {
         if self.table == Table::Transfer {
             comparison.grid = TRANSFER_GRID.to_vec();
         }
-        comparison.run("classify", &cases, self.runs.done(path)?, Some(path), &self.command())
+        comparison.run("classify", &cases, self.done(path)?, Some(path), &self.command())
     }
 }
 
@@ -122,12 +128,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Table::Digits => arguments.digits(&out, &path)?,
         _ => arguments.images(&path)?,
     };
-    let title = "test metric, mean ± sd over seeds; paired differences";
-    let table = reloss::display::Table::new(results.summary("cross_entropy")?, title).rows(400);
-    write_atomic(&path.with_extension("html"), table.html()?.as_bytes())?;
-    println!("{}", table.text()?);
-    println!("figures, tables and results are in {}", out.display());
-    Ok(())
+    Runs::show(&path, &results, "cross_entropy")
 }
 
 /// The loss of the first seed with clean labels: its report, its file and two training curves.

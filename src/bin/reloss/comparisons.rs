@@ -129,15 +129,15 @@ impl Arguments {
 pub(crate) fn toys(arguments: &Toys) -> Result<()> {
     let (cases, seeds) = (arguments.cases()?, arguments.runs.seeds(TOY_SEEDS)?);
     let path = arguments.runs.folder("toy")?.join("toy.csv");
-    arguments.runs.compare(&path, "cross_entropy", |done| {
-        Toy::comparison(seeds).run("toy", &cases, done, Some(&path), &arguments.command())
-    })
+    let done = arguments.runs.done(&path, &arguments.command(), &[])?;
+    let results = Toy::comparison(seeds).run("toy", &cases, done, Some(&path), &arguments.command())?;
+    Runs::show(&path, &results, "cross_entropy")
 }
 
 pub(crate) fn baselines(arguments: &Arguments) -> Result<()> {
     let (baselines, seeds) = (arguments.baselines()?, arguments.runs.seeds(BASELINE_SEEDS)?);
     let path = arguments.runs.folder("baselines")?.join("baselines.csv");
-    arguments.runs.compare(&path, "cross_entropy", |done| {
-        baselines.run(&Ground::comparison(seeds), done, Some(&path), &arguments.command())
-    })
+    let done = arguments.runs.done(&path, &arguments.command(), &[])?;
+    let results = baselines.run(&Ground::comparison(seeds), done, Some(&path), &arguments.command())?;
+    Runs::show(&path, &results, "cross_entropy")
 }

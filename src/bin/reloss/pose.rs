@@ -15,6 +15,9 @@ use crate::runs::Runs;
 /// Seeds, if not said otherwise.
 const SEEDS: u64 = 5;
 
+/// Options that runs depend on and that no column of the results names.
+const FIXED: [&str; 4] = ["category", "threshold", "network", "epochs"];
+
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -113,13 +116,13 @@ impl Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let out = arguments.runs.folder("pose")?;
     let path = out.join(if arguments.transfer { "pose_transfer.csv" } else { "pose.csv" });
+    let done = arguments.runs.done(&path, &arguments.command(), &FIXED)?;
     let mut comparison = PoseCase::comparison(arguments.runs.seeds(SEEDS)?);
     comparison.train.epochs = arguments.epochs;
     let mut cases = arguments.cases()?;
     if arguments.transfer {
         cases = PoseCase::transfers(cases, &Train { seed: arguments.runs.seed, ..comparison.train.clone() })?;
     }
-    arguments.runs.compare(&path, "mean_squared_error", |done| {
-        comparison.run("pose", &cases, done, Some(&path), &arguments.command())
-    })
+    let results = comparison.run("pose", &cases, done, Some(&path), &arguments.command())?;
+    Runs::show(&path, &results, "mean_squared_error")
 }

@@ -15,6 +15,9 @@ use crate::runs::Runs;
 /// Seeds, if not said otherwise.
 const SEEDS: u64 = 3;
 
+/// Options that runs depend on and that no column of the results names.
+const FIXED: [&str; 3] = ["vectors", "epochs", "size"];
+
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -107,6 +110,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let seeds = arguments.runs.seeds(SEEDS)?;
     let out = arguments.runs.folder("read")?;
     let path = out.join("reading.csv");
+    let done = arguments.runs.done(&path, &arguments.command(), &FIXED)?;
     let mut cases = Vec::new();
     for ground in arguments.grounds()? {
         println!("{}: {}", ground.name(), ground.parts[0].report());
@@ -126,7 +130,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     let cases = ReadingCase::with_losses(cases)?;
     let comparison = cases[0].comparison(seeds);
-    arguments.runs.compare(&path, "cross_entropy", |done| {
-        comparison.run("read", &cases, done, Some(&path), &arguments.command())
-    })
+    let results = comparison.run("read", &cases, done, Some(&path), &arguments.command())?;
+    Runs::show(&path, &results, "cross_entropy")
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use reloss::display::Table;
 use reloss::experiment::{Comparison, Results};
-use reloss::files::{create_folder, write_atomic};
+use reloss::files::{create_folder, read, write_atomic};
 use reloss::{Error, Result};
 
 /// Which runs, and where they are kept.
@@ -46,27 +46,32 @@ impl Runs {
     }
 
     /// What is done already, where it resumes; what a killed run left is removed where it does not.
-    pub(crate) fn done(&self, path: &Path) -> Result<Results> {
-        if self.resume && path.exists() {
-            Results::load(path)
-        } else {
-            if !self.resume {
-                Comparison::forget_runs(path)?;
-            }
-            Ok(Results::default())
+    ///
+    /// Results of a command with another value of one of the `fixed` options are refused: they are not told apart from those to
+    /// come.
+    pub(crate) fn done(&self, path: &Path, command: &str, fixed: &[&str]) -> Result<Results> {
+        if !self.resume {
+            Comparison::forget_runs(path)?;
+            return Ok(Results::default());
         }
+        if !path.exists() {
+            return Ok(Results::default());
+        }
+        let text = String::from_utf8_lossy(&read(path)?).into_owned();
+        for made in text.lines().map_while(|line| line.strip_prefix("# ")) {
+            if fixed.iter().any(|name| value(made, name) != value(command, name)) {
+                let reason =
+                    format!("{} was made by `{made}`, not `{command}`: choose another --out", path.display());
+                return Err(Error::Parameter { name: "resume", reason });
+            }
+        }
+        Results::load(path)
     }
 
-    /// Runs a comparison from what is done already where it resumes, and shows its table of differences to a loss.
-    pub(crate) fn compare(
-        &self,
-        path: &Path,
-        baseline: &str,
-        run: impl FnOnce(Results) -> Result<Results>,
-    ) -> Result<()> {
-        let results = run(self.done(path)?)?;
+    /// Shows the results' table of differences to a loss, and writes it beside them.
+    pub(crate) fn show(path: &Path, results: &Results, baseline: &str) -> Result<()> {
         let title = "test metric, mean ± sd over seeds; paired differences (positive: better)";
-        let table = Table::new(results.summary(baseline)?, title).rows(200);
+        let table = Table::new(results.summary(baseline)?, title).rows(400);
         write_atomic(&path.with_extension("html"), table.html()?.as_bytes())?;
         println!("{}", table.text()?);
         println!("the results are in {}", path.display());
@@ -77,4 +82,9 @@ impl Runs {
     pub(crate) fn options(&self, usual: u64) -> String {
         format!("--seeds {} --seed {}", self.seeds.unwrap_or(usual), self.seed)
     }
+}
+
+/// What follows an option in a command.
+fn value<'a>(command: &'a str, option: &str) -> Option<&'a str> {
+    command.split(" --").find_map(|words| words.strip_prefix(option)?.strip_prefix(' '))
 }

@@ -15,6 +15,9 @@ use crate::runs::Runs;
 /// Seeds, if not said otherwise.
 const SEEDS: u64 = 1;
 
+/// Options that runs depend on and that no column of the results names.
+const FIXED: [&str; 4] = ["sharpness", "batch", "learning-rate", "filters"];
+
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Folder for MNIST's four IDX files, downloaded if they are not there; without it, the 8 × 8 digits that come with
@@ -124,8 +127,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
     };
     let path = folder.join("sort_numbers.csv");
-    let done = arguments.runs.done(&path)?;
-    let results = comparison.run((&train, &test), done, Some(&path), &arguments.command(&comparison))?;
+    let command = arguments.command(&comparison);
+    let done = arguments.runs.done(&path, &command, &FIXED)?;
+    let results = comparison.run((&train, &test), done, Some(&path), &command)?;
     let first = comparison.ways.first().map_or("", |way| way.0.as_str());
     let title = format!("shares on test digits, mean ± sd over seeds; paired differences from {first}");
     println!("{}", Table::new(results.summary(first)?, &title).text()?);

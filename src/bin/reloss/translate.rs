@@ -15,6 +15,9 @@ use crate::runs::Runs;
 /// Seeds, if not said otherwise.
 const SEEDS: u64 = 3;
 
+/// Options that runs depend on and that no column of the results names.
+const FIXED: [&str; 3] = ["epochs", "patience", "size"];
+
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -81,6 +84,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let seeds = arguments.runs.seeds(SEEDS)?;
     let out = arguments.runs.folder("translate")?;
     let path = out.join("translation.csv");
+    let done = arguments.runs.done(&path, &arguments.command(), &FIXED)?;
     let ground = arguments.ground()?;
     let words = out.join("vocabulary.json");
     if arguments.runs.resume && words.exists() {
@@ -104,7 +108,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     let cases = TranslationCase::with_losses(cases)?;
     let comparison = cases[0].comparison(seeds);
-    arguments.runs.compare(&path, "cross_entropy", |done| {
-        comparison.run("translate", &cases, done, Some(&path), &arguments.command())
-    })
+    let results = comparison.run("translate", &cases, done, Some(&path), &arguments.command())?;
+    Runs::show(&path, &results, "cross_entropy")
 }
