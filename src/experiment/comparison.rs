@@ -157,8 +157,10 @@ impl Comparison {
         command: &str,
     ) -> Result<Results> {
         let mut results = done;
-        // Whoever continues this finds the command, also where no run has ended.
-        path.map_or(Ok(()), |path| results.save(path, command))?;
+        // Whoever continues this finds the command, also where no run has ended; older results stay until one has.
+        if let Some(path) = path.filter(|path| !path.exists()) {
+            results.save(path, command)?;
+        }
         let folder = path.map(Self::runs_folder);
         let folder = folder.as_deref();
         let mut progress = Progress::new(what, cases.len() * self.seeds.len());

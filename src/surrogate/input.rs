@@ -69,10 +69,15 @@ impl Input {
         Self { feature: Feature::Probability, scale: 1.0, ..Self::default() }
     }
 
-    /// ln p and the logarithm of the label's soft rank: cross-entropy's own number, and how many classes stand before the
-    /// label; ours, for [`Learn::ranked`](super::Learn::ranked).
+    /// ln p, cross-entropy's own number; ours, for [`Learn::log_probability`](super::Learn::log_probability).
+    pub fn log_probability() -> Self {
+        Self { feature: Feature::LogProbability, ..Self::default() }
+    }
+
+    /// ln p and the logarithm of the label's soft rank: how many classes stand before the label; ours, for
+    /// [`Learn::ranked`](super::Learn::ranked).
     pub fn ranked() -> Self {
-        Self { feature: Feature::LogProbability, also: vec![Feature::LogRank], ..Self::default() }
+        Self { also: vec![Feature::LogRank], ..Self::log_probability() }
     }
 
     /// The features, in the order of the network's inputs.

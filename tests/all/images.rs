@@ -70,13 +70,13 @@ fn losses_that_come_with_the_library_fall_as_predictions_get_right() {
     for which in Pretrained::ALL {
         let loss = Surrogate::pretrained(which).unwrap();
         for classes in [2, 10, 100] {
-            // The label's logit rises, up to where it is all but certain.
+            // The label's logit rises, up to where it is all but certain, and none is too sure.
             let at = |logit: f32| {
                 let mut row = vec![0.0; classes];
                 row[0] = logit + (classes as f32 - 1.0).ln();
                 value(&loss, &Scores::new(row, classes).unwrap(), &[0]).unwrap()
             };
-            let values: Vec<f64> = (-8..=1).map(|z| at(z as f32)).collect();
+            let values: Vec<f64> = (-8..=4).map(|z| at(z as f32)).collect();
             assert!(values.windows(2).all(|pair| pair[0] > pair[1]), "{which:?} {classes}: {values:?}");
         }
     }
@@ -140,7 +140,6 @@ fn images_are_judged_by_each_metric_and_every_loss() {
         "pairwise_auc_hinge",
         "reloss",
         "reloss_after_cross_entropy",
-        "reloss_with_cross_entropy",
         "reloss_with_cross_entropy_smoothed",
     ];
     let few = [
@@ -148,7 +147,6 @@ fn images_are_judged_by_each_metric_and_every_loss() {
         "cross_entropy_weighted",
         "reloss",
         "reloss_after_cross_entropy",
-        "reloss_with_cross_entropy",
         "reloss_with_cross_entropy_weighted",
     ];
     assert_eq!((of("accuracy"), of("top-5 accuracy")), (all.to_vec(), all.to_vec()));

@@ -187,10 +187,12 @@ fn a_killed_comparison_loses_no_run() {
     };
     assert!(compare(true, Some(&path)).is_err());
     let first = steps.swap(0, Ordering::Relaxed);
-    assert!(first > 0 && runs.exists() && !path.exists());
+    assert!(first > 0 && runs.exists() && Results::load(&path).unwrap().runs.is_empty());
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "# test\n");
     // The first candidate's run is there: it takes no step again, and what was kept is removed.
     let continued = compare(false, Some(&path)).unwrap();
-    assert_eq!((steps.swap(0, Ordering::Relaxed), runs.exists(), path.exists()), (0, false, true));
+    assert_eq!((steps.swap(0, Ordering::Relaxed), runs.exists()), (0, false));
+    assert_eq!(Results::load(&path).unwrap(), continued);
     let whole = compare(false, None).unwrap();
     assert_eq!(steps.load(Ordering::Relaxed), first);
     let values = |results: &Results| results.runs.iter().map(|run| run.value).collect::<Vec<_>>();

@@ -120,7 +120,7 @@ const FULL: &[(Set, Network, &[Setting])] = &[
     (Set::Mnist, Network::Mlp, WRONG),
     (Set::FashionMnist, Network::Mlp, WRONG),
     (Set::Digits, Network::Resnet20, WRONG),
-    (Set::Cifar10, Network::Small, CLEAN),
+    (Set::Cifar10, Network::Small, WRONG),
 ];
 
 /// Where losses are learned and used in the table of transfers.
@@ -175,7 +175,7 @@ impl Images {
     pub(crate) fn transfer(&self) -> Result<Vec<ImageCase>> {
         let train = ImageCase::comparison(vec![0]).train;
         let train = reloss::task::Train { epochs: self.epochs(), ..train };
-        ImageCase::transfers(self.cases(TRANSFER)?, &train, &Learn::default())
+        ImageCase::transfers(self.cases(TRANSFER)?, &train, &Learn::log_probability())
     }
 
     /// The cases asked for by set and network.
