@@ -176,7 +176,8 @@ impl Case for ImageCase {
             }
             return Ok(candidates);
         }
-        candidates.push(Candidate::fixed(self.setting.remedy(part)?));
+        let remedy = self.setting.remedy(part)?;
+        candidates.push(Candidate::fixed(remedy.clone()));
         if let ImageLosses::All = self.losses {
             candidates.extend([
                 Candidate::fixed(Focal::default()),
@@ -186,7 +187,6 @@ impl Case for ImageCase {
             ]);
         }
         let learned = self.fitted(Surrogate::pretrained(self.goal)?, part)?;
-        let remedy = self.setting.remedy(part)?;
         candidates.extend([
             Candidate::fixed(learned.clone()),
             Candidate::taking_over("reloss_after_cross_entropy", learned.clone()),

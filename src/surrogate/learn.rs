@@ -98,6 +98,17 @@ impl Learn {
     ///
     /// What is learned falls all the way, near cross-entropy where the label is improbable, steeper where predictions turn right,
     /// flat where they are sure; [`Learn::default`] gives a V that pushes back predictions surer than some p.
+    ///
+    /// # Example
+    /// ```
+    /// use reloss::metric::TopK;
+    /// use reloss::sampler::Sampler;
+    /// use reloss::surrogate::{learn, Learn};
+    /// let options = Learn { steps: 20, ..Learn::log_probability() };
+    /// let learned = learn(&TopK::ACCURACY, &Sampler::random(10), &options)?;
+    /// assert!(learned.held_out > 0.8);
+    /// # Ok::<(), reloss::Error>(())
+    /// ```
     pub fn log_probability() -> Self {
         Self {
             input: Input::log_probability(),

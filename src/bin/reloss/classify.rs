@@ -88,22 +88,18 @@ impl Arguments {
         format!("cargo run --release -- classify {}{setting}{table}", self.runs.options(SEEDS))
     }
 
-    fn done(&self, path: &Path) -> Result<Results> {
-        self.runs.done(path, &self.command(), &FIXED)
-    }
-
     /// The digits, with figures of one loss.
-    fn digits(&self, out: &Path, path: &Path) -> Result<Results> {
+    fn digits(&self, out: &Path, path: &Path, done: Results) -> Result<Results> {
         let all = Classify::default();
         let settings = self.wanted(all.settings.clone(), Setting::name)?;
         let comparison = Classify { settings, ..all }.with_seeds(self.runs.seeds(SEEDS)?);
         let data = Dataset::digits()?;
         show_one(&data, &comparison, &self.runs, out)?;
-        comparison.run(&data, self.done(path)?, Some(path), &self.command())
+        comparison.run(&data, done, Some(path), &self.command())
     }
 
     /// Images.
-    fn images(&self, path: &Path) -> Result<Results> {
+    fn images(&self, path: &Path, done: Results) -> Result<Results> {
         let cases = match self.table {
             Table::Transfer => self.images.transfer()?,
             Table::Images => self.images.asked()?,
@@ -115,7 +111,7 @@ impl Arguments {
         if self.table == Table::Transfer {
             comparison.grid = TRANSFER_GRID.to_vec();
         }
-        comparison.run("classify", &cases, self.done(path)?, Some(path), &self.command())
+        comparison.run("classify", &cases, done, Some(path), &self.command())
     }
 }
 
@@ -124,9 +120,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     images.check(*table == Table::Images, *table == Table::Digits)?;
     let out = arguments.runs.folder("classify")?;
     let path = out.join(arguments.table.file());
+    let done = arguments.runs.done(&path, &arguments.command(), &FIXED)?;
     let results = match arguments.table {
-        Table::Digits => arguments.digits(&out, &path)?,
-        _ => arguments.images(&path)?,
+        Table::Digits => arguments.digits(&out, &path, done)?,
+        _ => arguments.images(&path, done)?,
     };
     Runs::show(&path, &results, "cross_entropy")
 }

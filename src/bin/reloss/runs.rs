@@ -52,9 +52,8 @@ impl Runs {
     pub(crate) fn done(&self, path: &Path, command: &str, fixed: &[&str]) -> Result<Results> {
         if !self.resume {
             Comparison::forget_runs(path)?;
-            return Ok(Results::default());
         }
-        if !path.exists() {
+        if !self.resume || !path.exists() {
             return Ok(Results::default());
         }
         let text = String::from_utf8_lossy(&read(path)?).into_owned();
