@@ -1,7 +1,10 @@
-//! The command line program refuses what it cannot do, in one line and with status 1.
+//! The command line program makes what it is asked for, and refuses what it cannot do, in one line and with status 1.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
+
+use reloss::experiment::Results;
 
 fn reloss(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_reloss")).args(arguments).output().unwrap()
@@ -18,8 +21,8 @@ fn refusal(arguments: &[&str]) -> String {
 
 #[test]
 fn a_setting_that_does_not_exist_is_named_beside_those_that_do() {
-    let message = refusal(&["classify", "--setting", "noisy"]);
-    assert!(message.contains("clean; noise 20 %"), "{message}");
+    let message = refusal(&["classify", "--setting", "clean", "--setting", "noisy"]);
+    assert!(message.contains("\"noisy\"") && message.contains("clean; noise 20 %"), "{message}");
 }
 
 #[test]
@@ -27,6 +30,7 @@ fn options_that_a_table_has_no_use_for_are_refused() {
     for (arguments, name) in [
         (["classify", "--table", "full", "--data", "mnist"], "`data`"),
         (["classify", "--table", "transfer", "--network", "mlp"], "`network`"),
+        (["classify", "--table", "transfer", "--few", "--resume"], "`few`"),
         (["classify", "--table", "digits", "--rows", "500"], "`rows`"),
         (["classify", "--table", "digits", "--epochs", "3"], "`epochs`"),
     ] {
@@ -64,6 +68,23 @@ fn results_of_another_budget_are_not_continued() {
         assert!(message.contains("`resume`") && message.contains(made), "{message}");
     }
     assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("# {made}\n"));
+}
+
+#[test]
+fn a_table_has_the_regimes_asked_for_and_few_losses_if_so_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["classify", "--table", "images", "--network", "mlp", "--rows", "100", "--epochs", "1"];
+    let asked = ["--few", "--seeds", "1", "--setting", "clean", "--setting", "noise 20"];
+    let out = ["--out", folder.path().to_str().unwrap()];
+    assert!(reloss(&[&arguments[..], &asked, &out].concat()).status.success());
+    let results = Results::load(&folder.path().join("classification.csv")).unwrap();
+    let settings: BTreeSet<&str> = results.runs.iter().map(|run| run.setting.as_str()).collect();
+    assert_eq!(
+        settings.into_iter().collect::<Vec<_>>(),
+        ["digits, mlp-128, clean", "digits, mlp-128, noise 20 %"]
+    );
+    let losses: BTreeSet<&str> = results.runs.iter().map(|run| run.loss.as_str()).collect();
+    assert!(losses.len() == 6 && !losses.contains("focal"), "{losses:?}");
 }
 
 #[test]

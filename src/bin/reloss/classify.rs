@@ -33,9 +33,9 @@ pub(crate) struct Arguments {
     table: Table,
     #[command(flatten)]
     images: Images,
-    /// Only the regimes whose name contains this, such as `clean` or `noise`.
+    /// Only the regimes whose name contains this, such as `clean` or `noise`; may be given more than once.
     #[arg(long)]
-    setting: Option<String>,
+    setting: Vec<String>,
 }
 
 /// Learning rates of the table of transfers, which has many losses: the two that mostly win in the full table.
@@ -66,21 +66,23 @@ impl Table {
 }
 
 impl Arguments {
-    /// The entries of which the regime is asked for.
+    /// The entries of which the regime is asked for; all, if none is.
     fn wanted<T>(&self, all: Vec<T>, name: impl Fn(&T) -> String) -> Result<Vec<T>> {
-        let Some(wanted) = &self.setting else { return Ok(all) };
         let names: Vec<String> = all.iter().map(&name).collect();
-        let found: Vec<T> = all.into_iter().filter(|entry| name(entry).contains(wanted.as_str())).collect();
-        if found.is_empty() {
-            let reason = format!("no regime has it in its name: {}", names.join("; "));
+        let without = |wanted: &&String| !names.iter().any(|name| name.contains(wanted.as_str()));
+        if let Some(wanted) = self.setting.iter().find(without) {
+            let reason = format!("no regime has {wanted:?} in its name: {}", names.join("; "));
             return Err(Error::Parameter { name: "setting", reason });
         }
-        Ok(found)
+        let asked = |entry: &T| {
+            self.setting.is_empty() || self.setting.iter().any(|wanted| name(entry).contains(wanted.as_str()))
+        };
+        Ok(all.into_iter().filter(asked).collect())
     }
 
     /// The command that makes these results.
     fn command(&self) -> String {
-        let setting = self.setting.as_ref().map_or(String::new(), |s| format!(" --setting '{s}'"));
+        let setting: String = self.setting.iter().map(|s| format!(" --setting '{s}'")).collect();
         let table = match self.table {
             Table::Digits => String::new(),
             table => format!(" --table {}{}", written(&table), self.images.options()),

@@ -70,7 +70,9 @@ impl Runs {
     /// Shows the results' table of differences to a loss, and writes it beside them.
     pub(crate) fn show(path: &Path, results: &Results, baseline: &str) -> Result<()> {
         let title = "test metric, mean ± sd over seeds; paired differences (positive: better)";
-        let table = Table::new(results.summary(baseline)?, title).rows(400);
+        let summary = results.summary(baseline)?;
+        let rows = summary.height();
+        let table = Table::new(summary, title).rows(rows);
         write_atomic(&path.with_extension("html"), table.html()?.as_bytes())?;
         println!("{}", table.text()?);
         println!("the results are in {}", path.display());
