@@ -53,6 +53,18 @@ impl<T: Task> Candidate<T> {
         Self::procedure(name, train).resuming()
     }
 
+    /// As [`Candidate::taking_over`], from a loss other than the original one.
+    pub fn taking_over_from(
+        name: &str,
+        before: impl Loss<T::Aim> + 'static,
+        loss: impl Loss<T::Aim> + 'static,
+    ) -> Self {
+        let train = move |task: &T, metric: &MetricOf<T>, options: &Train| {
+            task.train_after(&before, &loss, metric, &Train { warm_up: 0.5, ..options.clone() })
+        };
+        Self::procedure(name, train).resuming()
+    }
+
     /// Any way to train.
     pub fn procedure(
         name: &str,
@@ -207,21 +219,30 @@ impl Comparison {
         clear_folder(&Self::runs_folder(path), KEPT)
     }
 
+    /// The names of a case's losses. They are made for it from the task of a seed, and some are learned.
+    ///
+    /// # Errors
+    /// What data, training and learning have to say.
+    pub fn losses(&self, case: &impl Case, seed: u64) -> Result<Vec<String>> {
+        let train = Train { seed, ..case.train(&self.train) };
+        let candidates = case.candidates(&case.task(seed)?, &train)?;
+        Ok(candidates.into_iter().map(|candidate| candidate.name).collect())
+    }
+
     /// What of a case is not done: the seeds, and the case with the losses that one of them lacks.
-    fn missing<'a, C: Case>(&self, case: &'a C, done: &Results) -> Result<(Vec<u64>, Part<'a, C>)> {
+    fn missing<'a, C: Case>(&self, case: &'a C, done: &Results) -> Result<(Vec<u64>, Chosen<'a, C>)> {
         let (setting, metric) = (case.setting(), case.metric());
         let begun = done.runs.iter().any(|run| run.setting == setting && run.metric == metric.name());
         let seed = match self.seeds.first() {
             Some(&seed) if begun => seed,
-            _ => return Ok((self.seeds.clone(), Part { case, losses: None })),
+            _ => return Ok((self.seeds.clone(), Chosen { case, losses: None })),
         };
-        // The losses are made, and some learned, to know their names: only where the answer depends on it.
-        let train = Train { seed, ..case.train(&self.train) };
-        let losses = case.candidates(&case.task(seed)?, &train)?.into_iter().map(|candidate| candidate.name);
+        // Some losses are learned to know their names: only where the answer depends on it.
+        let losses = self.losses(case, seed)?.into_iter();
         let lacks = |loss: &String, seed: &u64| !done.contains(&setting, metric.name(), loss, *seed);
         let losses: Vec<String> = losses.filter(|loss| self.seeds.iter().any(|s| lacks(loss, s))).collect();
         let seeds = self.seeds.iter().copied().filter(|s| losses.iter().any(|loss| lacks(loss, s)));
-        Ok((seeds.collect(), Part { case, losses: Some(losses) }))
+        Ok((seeds.collect(), Chosen { case, losses: Some(losses) }))
     }
 
     /// The best learning rate of each candidate by the validation parts of the tuning seeds; of one rate there is no choice.
@@ -353,13 +374,15 @@ fn seed_folder(folder: &Path, seed: u64) -> PathBuf {
 }
 
 /// A case with some of its losses.
-struct Part<'a, C> {
-    case: &'a C,
-    /// Their names; all, if there are none.
-    losses: Option<Vec<String>>,
+#[derive(Debug)]
+pub struct Chosen<'a, C> {
+    /// The case.
+    pub case: &'a C,
+    /// The losses' names, other names do nothing ([`Comparison::losses`] has those there are); all, if it is none.
+    pub losses: Option<Vec<String>>,
 }
 
-impl<C: Case> Case for Part<'_, C> {
+impl<C: Case> Case for Chosen<'_, C> {
     type Task = C::Task;
 
     fn data(&self) -> String {

@@ -40,7 +40,7 @@ pub struct ImageCase {
 #[derive(Debug, Clone)]
 pub enum ImageLosses {
     /// The remedy of the regime, the losses of other papers, and the learned loss that comes with the library: alone, after
-    /// cross-entropy, beside the remedy, and beside it after cross-entropy.
+    /// cross-entropy, beside the remedy, beside it after cross-entropy, and joining it half-way.
     All,
     /// As [`ImageLosses::All`] without the losses of other papers: for networks that take long.
     Few,
@@ -55,7 +55,7 @@ const VALIDATION: f64 = 0.2;
 /// training rows, seeds 200 to 205.
 const REMEDY: f32 = 0.3;
 
-/// The same for a learned loss that takes over half-way, seeds 200 to 231.
+/// The same for a learned loss that takes over half-way, seeds 200 to 231; a remedy that it joins then stays as it was.
 const LATE_REMEDY: f32 = 1.0;
 
 /// Learns a loss that comes with the library, from predictions of a perceptron on the embedded digits (seed 0), clean or with
@@ -191,12 +191,17 @@ impl Case for ImageCase {
             ]);
         }
         let learned = self.fitted(Surrogate::pretrained(self.goal)?, part)?;
-        let late = beside(&remedy, LATE_REMEDY, &learned)?;
+        let late = || beside(&remedy, LATE_REMEDY, &learned);
         candidates.extend([
             Candidate::fixed(learned.clone()),
             Candidate::taking_over("reloss_after_cross_entropy", learned.clone()),
             Candidate::fixed(beside(&remedy, REMEDY, &learned)?),
-            Candidate::taking_over(&format!("{}_after_cross_entropy", late.name()), late),
+            Candidate::taking_over(&format!("{}_after_cross_entropy", late()?.name()), late()?),
+            Candidate::taking_over_from(
+                &format!("reloss_joining_{}", remedy.name()),
+                remedy.clone(),
+                late()?,
+            ),
         ]);
         Ok(candidates)
     }

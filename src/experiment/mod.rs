@@ -16,7 +16,7 @@ mod translation;
 
 pub use baselines::{summary_with_reported, Baselines, Ground, SortingGround};
 pub use classify::{learn_loss, Classify, Setting};
-pub use comparison::{Candidate, Case, Comparison};
+pub use comparison::{Candidate, Case, Chosen, Comparison};
 pub use images::{pretrain, ImageCase, ImageLosses};
 pub use own_metric::OwnMetric;
 pub use pose::{PoseCase, PoseLosses};

@@ -216,7 +216,6 @@ impl Case for ReadingCase {
 
     fn candidates(&self, _: &Reading, _: &Train) -> Result<Vec<Candidate<Reading>>> {
         let (overlap, likelihood) = (ExpectedOverlap::default(), SpanLikelihood::default());
-        let half = |train: &Train| Train { warm_up: 0.5, ..train.clone() };
         let mut candidates = vec![
             Candidate::fixed(SpanCrossEntropy),
             Candidate::fixed(overlap),
@@ -229,11 +228,8 @@ impl Case for ReadingCase {
             candidates.push(Candidate::taking_over(&format!("{name}_after_cross_entropy"), loss.clone()));
             if i == 0 {
                 candidates.push(Candidate::named(name, loss.clone()));
-                let after = move |task: &Reading, metric: &MetricOf<Reading>, train: &Train| {
-                    task.train_after(&likelihood, &loss, metric, &half(train))
-                };
                 let name = format!("{name}_after_span_likelihood");
-                candidates.push(Candidate::procedure(&name, after).resuming());
+                candidates.push(Candidate::taking_over_from(&name, likelihood, loss));
             }
         }
         Ok(candidates)

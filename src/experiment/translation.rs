@@ -235,7 +235,6 @@ impl Case for TranslationCase {
     }
 
     fn candidates(&self, _: &Translation, _: &Train) -> Result<Vec<Candidate<Translation>>> {
-        let half = |train: &Train| Train { warm_up: 0.5, ..train.clone() };
         let mut candidates = vec![Candidate::fixed(TokenCrossEntropy::default()), Candidate::fixed(bags()?)];
         for (i, (name, bytes)) in self.losses.iter().enumerate() {
             let loss = TranslationSurrogate::from_safetensors(bytes, Path::new(name))?;
@@ -244,12 +243,8 @@ impl Case for TranslationCase {
                 candidates.push(Candidate::named(name, loss.clone()));
                 let both = with_cross_entropy(&format!("{name}_with_cross_entropy"), loss.clone())?;
                 candidates.push(Candidate::fixed(both));
-                let before = bags()?;
-                let after_bags = move |task: &Translation, metric: &MetricOf<Translation>, train: &Train| {
-                    task.train_after(&before, &loss, metric, &half(train))
-                };
                 let name = format!("{name}_after_bag_of_ngrams");
-                candidates.push(Candidate::procedure(&name, after_bags).resuming());
+                candidates.push(Candidate::taking_over_from(&name, bags()?, loss));
             }
         }
         for (i, (name, bytes)) in self.ngrams.iter().enumerate() {

@@ -3,7 +3,7 @@
 use dfdx::prelude::*;
 
 use super::training::Training;
-use super::{Outcome, Task, Train};
+use super::{LossOf, Outcome, Task, Train};
 use crate::data::{Dataset, Splits};
 use crate::error::Result;
 use crate::loss::{CrossEntropy, Loss};
@@ -56,7 +56,8 @@ impl Classification {
     /// # Errors
     /// As [`Task::train`].
     pub fn store_predictions(&self, metric: &dyn Metric, options: &Train) -> Result<Store> {
-        self.training(&CrossEntropy::default(), metric, options).stored(self.model(options.seed)?)
+        let loss = CrossEntropy::default();
+        self.training([&loss; 2], metric, options).stored(self.model(options.seed)?)
     }
 
     /// The same task with a model that learns from the validation part: its predictions are ones no loss was learned from.
@@ -103,16 +104,16 @@ impl Classification {
         options: &Train,
         after_epoch: impl FnMut(usize, &Mlp) -> Result<()>,
     ) -> Result<Outcome> {
-        self.training(loss, metric, options).run(model, after_epoch)
+        self.training([&CrossEntropy::default(), loss], metric, options).run(model, after_epoch)
     }
 
     fn training<'a>(
         &'a self,
-        loss: &'a dyn Loss,
+        losses: [&'a dyn Loss; 2],
         metric: &'a dyn Metric,
         options: &'a Train,
     ) -> Training<'a> {
-        Training { splits: &self.splits, loss, metric, options, augment: None }
+        Training { splits: &self.splits, losses, metric, options, augment: None }
     }
 }
 
@@ -123,8 +124,18 @@ impl Task for Classification {
     type Truth = Vec<usize>;
     type Aim = [usize];
 
-    fn train(&self, loss: &dyn Loss, metric: &dyn Metric, options: &Train) -> Result<Outcome> {
-        self.train(loss, metric, options)
+    fn original(&self) -> LossOf<Self> {
+        Box::new(CrossEntropy::default())
+    }
+
+    fn train_after(
+        &self,
+        before: &dyn Loss,
+        loss: &dyn Loss,
+        metric: &dyn Metric,
+        options: &Train,
+    ) -> Result<Outcome> {
+        self.training([before, loss], metric, options).run(self.model(options.seed)?, |_, _| Ok(()))
     }
 
     fn untested(mut self) -> Result<Self> {

@@ -3,9 +3,9 @@
 use rand_chacha::ChaCha8Rng;
 
 use super::sorting::{image, places, stream, SortNumbers, TrainSorting};
-use super::{Epoch, Outcome, Task, Train};
+use super::{Epoch, LossOf, Outcome, Task, Train};
 use crate::data::Numbers;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::loss::{Loss, PermutationLoss, PlaceLoss};
 use crate::metric::{Metric, Scores};
 use crate::model::{Cnn, Model};
@@ -101,8 +101,22 @@ impl Task for SortDigits {
     type Truth = Vec<usize>;
     type Aim = [usize];
 
-    fn train(&self, loss: &dyn Loss, metric: &dyn Metric, options: &Train) -> Result<Outcome<Cnn>> {
+    fn original(&self) -> LossOf<Self> {
+        Box::new(PermutationLoss { soft: SoftSort::default() })
+    }
+
+    /// There is no warm-up here: it is an [`Error::Parameter`].
+    fn train_after(
+        &self,
+        _: &dyn Loss,
+        loss: &dyn Loss,
+        metric: &dyn Metric,
+        options: &Train,
+    ) -> Result<Outcome<Cnn>> {
         options.check()?;
+        if options.warm_up + options.handover > 0.0 {
+            return Err(Error::parameter("warm_up", "numbers are sorted with one loss from start to end"));
+        }
         let outcome = self.numbers.train_with(loss, &self.options(options))?;
         let model = outcome.model;
         let (scores, places) =

@@ -1,7 +1,7 @@
 //! Classification of images by a convolutional network.
 
 use super::training::Training;
-use super::{Outcome, Task, Train};
+use super::{LossOf, Outcome, Task, Train};
 use crate::data::{Augment, ImageShape, Splits};
 use crate::error::{Error, Result};
 use crate::loss::{CrossEntropy, Loss};
@@ -96,12 +96,12 @@ impl ImageClassification {
 
     fn training<'a>(
         &'a self,
-        loss: &'a dyn Loss,
+        losses: [&'a dyn Loss; 2],
         metric: &'a dyn Metric,
         options: &'a Train,
     ) -> Training<'a> {
         let augment = self.augment.map(|augment| (augment, self.image));
-        Training { splits: &self.splits, loss, metric, options, augment }
+        Training { splits: &self.splits, losses, metric, options, augment }
     }
 
     /// Trains with cross-entropy and stores the training part's logits after every epoch.
@@ -109,7 +109,8 @@ impl ImageClassification {
     /// # Errors
     /// As [`Task::train`].
     pub fn store_predictions(&self, metric: &dyn Metric, options: &Train) -> Result<Store> {
-        self.training(&CrossEntropy::default(), metric, options).stored(self.model(options.seed)?)
+        let loss = CrossEntropy::default();
+        self.training([&loss; 2], metric, options).stored(self.model(options.seed)?)
     }
 }
 
@@ -120,8 +121,18 @@ impl Task for ImageClassification {
     type Truth = Vec<usize>;
     type Aim = [usize];
 
-    fn train(&self, loss: &dyn Loss, metric: &dyn Metric, options: &Train) -> Result<Outcome<ConvNet>> {
-        self.training(loss, metric, options).run(self.model(options.seed)?, |_, _| Ok(()))
+    fn original(&self) -> LossOf<Self> {
+        Box::new(CrossEntropy::default())
+    }
+
+    fn train_after(
+        &self,
+        before: &dyn Loss,
+        loss: &dyn Loss,
+        metric: &dyn Metric,
+        options: &Train,
+    ) -> Result<Outcome<ConvNet>> {
+        self.training([before, loss], metric, options).run(self.model(options.seed)?, |_, _| Ok(()))
     }
 
     fn untested(mut self) -> Result<Self> {

@@ -43,6 +43,9 @@ pub trait Task {
     /// What a loss compares predictions with; for class scores the same labels.
     type Aim: ?Sized;
 
+    /// The loss it is usually trained with, and by the steps of a warm-up if no other is named.
+    fn original(&self) -> LossOf<Self>;
+
     /// Trains with a loss and judges by a metric, on the validation part and on the test part.
     ///
     /// Same seed, same start and same batches, whatever the loss: outcomes are paired.
@@ -52,6 +55,38 @@ pub trait Task {
     /// when the loss leaves the finite numbers, and what the loss and the metric have to say.
     fn train(
         &self,
+        loss: &dyn Loss<Self::Aim>,
+        metric: &MetricOf<Self>,
+        options: &Train,
+    ) -> Result<OutcomeOf<Self>> {
+        self.train_after(self.original().as_ref(), loss, metric, options)
+    }
+
+    /// As [`Task::train`], with another loss than the original one for the steps of the warm-up.
+    ///
+    /// # Errors
+    /// As [`Task::train`].
+    ///
+    /// # Example
+    /// A learned loss joins label smoothing when half of the steps are made.
+    /// ```
+    /// use reloss::data::{Dataset, Split};
+    /// use reloss::loss::{CrossEntropy, Sum};
+    /// use reloss::metric::TopK;
+    /// use reloss::surrogate::{Pretrained, Surrogate};
+    /// use reloss::task::{Classification, Task, Train};
+    ///
+    /// let task = Classification::new(Dataset::digits()?.split(&Split::default())?);
+    /// let (learned, smoothed) = (Surrogate::pretrained(Pretrained::Accuracy)?, CrossEntropy::smoothed(0.1)?);
+    /// let both = Sum::new("both", vec![(1.0, Box::new(learned)), (1.0, Box::new(smoothed.clone()))])?;
+    /// let options = Train { epochs: 4, warm_up: 0.5, ..Train::default() };
+    /// let outcome = task.train_after(&smoothed, &both, &TopK::ACCURACY, &options)?;
+    /// assert!(outcome.validation > 0.5);
+    /// # Ok::<(), reloss::Error>(())
+    /// ```
+    fn train_after(
+        &self,
+        before: &dyn Loss<Self::Aim>,
         loss: &dyn Loss<Self::Aim>,
         metric: &MetricOf<Self>,
         options: &Train,
@@ -73,6 +108,9 @@ pub trait Task {
 
 /// A metric that a task's predictions can be judged by.
 pub type MetricOf<T> = dyn Metric<<T as Task>::Prediction, <T as Task>::Target>;
+
+/// A loss that a task can be trained with.
+pub type LossOf<T> = Box<dyn Loss<<T as Task>::Aim>>;
 
 /// What a task makes of a run.
 pub type OutcomeOf<T> = Outcome<<T as Task>::Model, <T as Task>::Prediction, <T as Task>::Truth>;

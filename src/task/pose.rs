@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::run::{batch_loss, not_finite, Lessons, Run, StepLoss, Trained};
-use super::{MetricOf, Outcome, OutcomeOf, Task, Train};
+use super::{LossOf, MetricOf, Outcome, OutcomeOf, Task, Train};
 use crate::data::{heatmap_targets, shuffled_batches, Crop, PoseAugment, PoseSet, View};
 use crate::error::{Error, Result};
 use crate::loss::{HeatmapMse, HeatmapTargets, Loss};
@@ -181,13 +181,13 @@ impl PoseEstimation {
 
     fn run(
         &self,
-        loss: &dyn Loss<HeatmapTargets>,
+        [original, loss]: [&dyn Loss<HeatmapTargets>; 2],
         metric: &MetricOf<Self>,
         options: &Train,
         after_epoch: impl FnMut(usize, &ConvNet) -> Result<()>,
     ) -> Result<OutcomeOf<Self>> {
         let lessons = PoseLessons { task: self, metric, options };
-        let run = Run { lessons: &lessons, loss, original: &HeatmapMse, options };
+        let run = Run { lessons: &lessons, loss, original, options };
         let Trained { model, validation, history } = run.train(self.model(options.seed)?, after_epoch)?;
         let [_, _, test] = &self.crops;
         Ok(Outcome {
@@ -209,7 +209,8 @@ impl PoseEstimation {
         let (aims, _) = self.targets(train.crops.iter())?;
         let size = (self.heatmap[0], self.heatmap[1]);
         let mut store = PoseStore::new(train.keypoints.clone(), aims, size)?;
-        self.run(&HeatmapMse, metric, options, |_, model| store.append(self.predict(model, train)?))?;
+        let keep = |_, model: &ConvNet| store.append(self.predict(model, train)?);
+        self.run([&HeatmapMse; 2], metric, options, keep)?;
         Ok(store)
     }
 }
@@ -221,13 +222,18 @@ impl Task for PoseEstimation {
     type Truth = Keypoints;
     type Aim = HeatmapTargets;
 
-    fn train(
+    fn original(&self) -> LossOf<Self> {
+        Box::new(HeatmapMse)
+    }
+
+    fn train_after(
         &self,
+        before: &dyn Loss<HeatmapTargets>,
         loss: &dyn Loss<HeatmapTargets>,
         metric: &MetricOf<Self>,
         options: &Train,
     ) -> Result<OutcomeOf<Self>> {
-        self.run(loss, metric, options, |_, _| Ok(()))
+        self.run([before, loss], metric, options, |_, _| Ok(()))
     }
 }
 

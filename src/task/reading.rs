@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::run::{finite, not_finite, Lessons, Run, StepLoss, Trained};
-use super::{MetricOf, Outcome, OutcomeOf, Task, Train};
+use super::{LossOf, MetricOf, Outcome, OutcomeOf, Task, Train};
 use crate::data::{EncodedReading, ReadingSet, Vocabulary, Window, WindowOptions};
 use crate::error::{Error, Result};
 use crate::loss::{Loss, SpanCrossEntropy};
@@ -145,7 +145,7 @@ impl Reading {
         let mut windows = part.answerable();
         windows.truncate(STORED);
         let mut store = ReadingStore::new(windows.iter().map(|&window| passage(part, window)).collect())?;
-        self.run((&SpanCrossEntropy, &SpanCrossEntropy), metric, options, |_, model| {
+        self.run([&SpanCrossEntropy; 2], metric, options, |_, model| {
             let mut given = Vec::with_capacity(windows.len());
             for windows in windows.chunks(TOGETHER) {
                 let batch = Batch::new(part, windows)?;
@@ -158,26 +158,9 @@ impl Reading {
         Ok(store)
     }
 
-    /// As [`Task::train`], with another loss than cross-entropy for the steps of the warm-up.
-    ///
-    /// # Errors
-    /// As [`Task::train`].
-    pub fn train_after(
-        &self,
-        before: &dyn Loss<Spans>,
-        loss: &dyn Loss<Spans>,
-        metric: &MetricOf<Self>,
-        options: &Train,
-    ) -> Result<OutcomeOf<Self>> {
-        let Trained { model, validation, history } =
-            self.run((before, loss), metric, options, |_, _| Ok(()))?;
-        let predictions = self.answer(&model, &self.parts[2])?;
-        Ok(Outcome { model, history, validation, predictions, targets: self.answers() })
-    }
-
     fn run(
         &self,
-        (before, loss): (&dyn Loss<Spans>, &dyn Loss<Spans>),
+        [original, loss]: [&dyn Loss<Spans>; 2],
         metric: &MetricOf<Self>,
         options: &Train,
         after_epoch: impl FnMut(usize, &Reader) -> Result<()>,
@@ -187,7 +170,7 @@ impl Reading {
             model = model.with_vectors(vectors)?;
         }
         let lessons = ReadingLessons { task: self, metric, options, right: right_answers(&self.parts[1]) };
-        let run = Run { lessons: &lessons, loss, original: before, options };
+        let run = Run { lessons: &lessons, loss, original, options };
         run.train(model, after_epoch)
     }
 }
@@ -199,13 +182,21 @@ impl Task for Reading {
     type Truth = Vec<Vec<String>>;
     type Aim = Spans;
 
-    fn train(
+    fn original(&self) -> LossOf<Self> {
+        Box::new(SpanCrossEntropy)
+    }
+
+    fn train_after(
         &self,
+        before: &dyn Loss<Spans>,
         loss: &dyn Loss<Spans>,
         metric: &MetricOf<Self>,
         options: &Train,
     ) -> Result<OutcomeOf<Self>> {
-        self.train_after(&SpanCrossEntropy, loss, metric, options)
+        let Trained { model, validation, history } =
+            self.run([before, loss], metric, options, |_, _| Ok(()))?;
+        let predictions = self.answer(&model, &self.parts[2])?;
+        Ok(Outcome { model, history, validation, predictions, targets: self.answers() })
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::run::{batch_loss, not_finite, Lessons, Run, StepLoss, Trained};
 use crate::data::{Augment, Dataset, ImageShape, Splits};
 use crate::error::{check_positive, Error, Result};
-use crate::loss::{CrossEntropy, Loss};
+use crate::loss::Loss;
 use crate::metric::{Bootstrap, Direction, Interval, Metric, Scores};
 use crate::model::{Mlp, Model};
 use crate::ops::{host, matrix};
@@ -27,12 +27,13 @@ pub struct Train {
     pub learning_rate: f64,
     /// The share of steps, from the start, in which the learning rate rises linearly from 0; 0 starts at its height.
     pub ramp: f64,
-    /// The share of steps, from the start, made with cross-entropy before the loss takes over.
+    /// The share of steps, from the start, made with [`Task::original`](super::Task::original), or the loss given to
+    /// [`Task::train_after`](super::Task::train_after), before the loss takes over.
     ///
     /// 0 trains with the loss alone. A learned loss is nearly flat where a fresh model starts.
     pub warm_up: f64,
     /// The share of steps, after those of `warm_up`, in which the loss takes over little by little: its weight rises linearly
-    /// from 0 to 1 while that of cross-entropy falls; 0 changes at once.
+    /// from 0 to 1 while that of the other falls; 0 changes at once.
     #[serde(default)]
     pub handover: f64,
     /// Epochs without a better validation metric after which training stops with the best model; 0 never stops and keeps the
@@ -202,7 +203,8 @@ pub(super) fn predict(model: &impl Model, data: &Dataset) -> Result<Scores> {
 /// A run of training on rows with labels: the parts, what the model learns by, and what it is judged by.
 pub(super) struct Training<'a> {
     pub(super) splits: &'a Splits,
-    pub(super) loss: &'a dyn Loss,
+    /// That of the warm-up and the one after it.
+    pub(super) losses: [&'a dyn Loss; 2],
     pub(super) metric: &'a dyn Metric,
     pub(super) options: &'a Train,
     /// How training images are varied, if the rows are images.
@@ -216,8 +218,8 @@ impl Training<'_> {
         model: M,
         after_epoch: impl FnMut(usize, &M) -> Result<()>,
     ) -> Result<Outcome<M>> {
-        let original = CrossEntropy::default();
-        let run = Run { lessons: self, loss: self.loss, original: &original, options: self.options };
+        let [original, loss] = self.losses;
+        let run = Run { lessons: self, loss, original, options: self.options };
         Outcome::new(run.train(model, after_epoch)?, &self.splits.test)
     }
 

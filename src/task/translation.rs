@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dfdx::prelude::TryMul;
 
 use super::run::{finite, not_finite, Lessons, Run, StepLoss, Trained};
-use super::{Epoch, MetricOf, Outcome, OutcomeOf, Task, Train};
+use super::{Epoch, LossOf, MetricOf, Outcome, OutcomeOf, Task, Train};
 use crate::data::{EncodeOptions, EncodedText, ParallelText, TokenRows, Unfit, Vocabulary};
 use crate::error::{Error, Result};
 use crate::loss::{Loss, TokenCrossEntropy};
@@ -158,28 +158,6 @@ impl Translation {
         Ok(self.texts(together(&self.parts[2], |source| teacher.translate(source, beam))?))
     }
 
-    /// As [`Task::train`], with another loss than cross-entropy for the steps of the warm-up.
-    ///
-    /// # Errors
-    /// As [`Task::train`].
-    pub fn train_after(
-        &self,
-        before: &dyn Loss<Tokens>,
-        loss: &dyn Loss<Tokens>,
-        metric: &MetricOf<Self>,
-        options: &Train,
-    ) -> Result<OutcomeOf<Self>> {
-        let Trained { model, validation, history } =
-            self.run((before, loss), metric, options, |_, _| Ok(()))?;
-        Ok(Outcome {
-            validation,
-            predictions: self.translations(&model, &self.parts[2])?,
-            targets: self.references[1].to_vec(),
-            model,
-            history,
-        })
-    }
-
     /// Trains with cross-entropy and stores, after every epoch, what the model gives and writes for a thousand sentences of the
     /// training part.
     ///
@@ -191,7 +169,7 @@ impl Translation {
         let rows: Vec<usize> = (0..train.len().min(STORED)).collect();
         let mut store = TranslationStore::new(train.targets()[..rows.len()].to_vec())?;
         let loss = TokenCrossEntropy::default();
-        self.run((&loss, &loss), metric, options, |_, model| {
+        self.run([&loss; 2], metric, options, |_, model| {
             let (mut written, mut given, mut matched) = (Vec::new(), Vec::new(), Vec::new());
             for rows in rows.chunks(TOGETHER) {
                 let batch = train.batch(rows)?;
@@ -213,13 +191,13 @@ impl Translation {
 
     fn run(
         &self,
-        (before, loss): (&dyn Loss<Tokens>, &dyn Loss<Tokens>),
+        [original, loss]: [&dyn Loss<Tokens>; 2],
         metric: &MetricOf<Self>,
         options: &Train,
         after_epoch: impl FnMut(usize, &NatBase) -> Result<()>,
     ) -> Result<Trained<NatBase>> {
         let lessons = TranslationLessons { task: self, metric, options };
-        let run = Run { lessons: &lessons, loss, original: before, options };
+        let run = Run { lessons: &lessons, loss, original, options };
         run.train(NatBase::new(self.config, options.seed)?, after_epoch)
     }
 
@@ -239,13 +217,26 @@ impl Task for Translation {
     type Truth = Vec<String>;
     type Aim = Tokens;
 
-    fn train(
+    fn original(&self) -> LossOf<Self> {
+        Box::new(TokenCrossEntropy::default())
+    }
+
+    fn train_after(
         &self,
+        before: &dyn Loss<Tokens>,
         loss: &dyn Loss<Tokens>,
         metric: &MetricOf<Self>,
         options: &Train,
     ) -> Result<OutcomeOf<Self>> {
-        self.train_after(&TokenCrossEntropy::default(), loss, metric, options)
+        let Trained { model, validation, history } =
+            self.run([before, loss], metric, options, |_, _| Ok(()))?;
+        Ok(Outcome {
+            validation,
+            predictions: self.translations(&model, &self.parts[2])?,
+            targets: self.references[1].to_vec(),
+            model,
+            history,
+        })
     }
 }
 

@@ -33,6 +33,8 @@ fn options_that_a_table_has_no_use_for_are_refused() {
         (["classify", "--table", "transfer", "--few", "--resume"], "`few`"),
         (["classify", "--table", "digits", "--rows", "500"], "`rows`"),
         (["classify", "--table", "digits", "--epochs", "3"], "`epochs`"),
+        (["classify", "--table", "digits", "--tuning-seeds", "3"], "`tuning_seeds`"),
+        (["classify", "--table", "digits", "--loss", "reloss"], "`loss`"),
     ] {
         let message = refusal(&arguments);
         assert!(message.contains(name) && message.contains("no use"), "{message}");
@@ -84,7 +86,33 @@ fn a_table_has_the_regimes_asked_for_and_few_losses_if_so_asked() {
         ["digits, mlp-128, clean", "digits, mlp-128, noise 20 %"]
     );
     let losses: BTreeSet<&str> = results.runs.iter().map(|run| run.loss.as_str()).collect();
-    assert!(losses.len() == 6 && !losses.contains("focal"), "{losses:?}");
+    assert!(losses.len() == 7 && !losses.contains("focal"), "{losses:?}");
+}
+
+#[test]
+fn a_table_has_the_losses_asked_for_and_cross_entropy() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().to_str().unwrap();
+    let arguments = ["classify", "--table", "images", "--network", "mlp", "--rows", "100", "--epochs", "1"];
+    let asked = ["--seeds", "1", "--setting", "clean", "--out", out];
+    let run = |more: &[&str]| reloss(&[&arguments[..], &asked, more].concat());
+    let unknown = run(&["--loss", "relos"]);
+    let message = String::from_utf8(unknown.stderr).unwrap();
+    assert!(
+        !unknown.status.success() && message.contains("\"relos\" is none of cross_entropy,"),
+        "{message}"
+    );
+    assert!(run(&["--loss", "reloss", "--tuning-seeds", "1"]).status.success());
+    let path = folder.path().join("classification.csv");
+    let losses: Vec<String> = Results::load(&path).unwrap().runs.into_iter().map(|run| run.loss).collect();
+    assert_eq!(losses, ["cross_entropy", "cross_entropy", "reloss", "reloss"]);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains("--tuning-seeds 1 --loss reloss"), "{text}");
+    // Rates that another number of seeds chose are no part of the same results.
+    let message = refusal(&[&arguments[..], &asked, &["--resume", "--tuning-seeds", "2"]].concat());
+    assert!(message.contains("`resume`"), "{message}");
+    let message = refusal(&[&arguments[..], &asked, &["--tuning-seeds", "0"]].concat());
+    assert!(message.contains("`tuning_seeds`"), "{message}");
 }
 
 #[test]

@@ -42,6 +42,25 @@ fn every_architecture_builds_and_says_what_it_is() {
 }
 
 #[test]
+fn training_begins_with_the_loss_named_for_it() {
+    let task = task(Architecture::Mlp(16));
+    let (plain, smoothed) = (CrossEntropy::default(), CrossEntropy::smoothed(0.3).unwrap());
+    let train = |warm_up: f64| Train { epochs: 2, warm_up, ..Train::default() };
+    let of = |before: &dyn Loss, loss: &dyn Loss, warm_up: f64| {
+        task.train_after(before, loss, &TopK::ACCURACY, &train(warm_up)).unwrap().predictions
+    };
+    let alone = |loss: &dyn Loss| task.train(loss, &TopK::ACCURACY, &train(0.0)).unwrap().predictions;
+    assert_eq!(of(&smoothed, &plain, 1.0), alone(&smoothed));
+    assert_eq!(of(&smoothed, &plain, 0.0), alone(&plain));
+    let half = of(&smoothed, &plain, 0.5);
+    assert!(half != alone(&smoothed) && half != alone(&plain));
+    // Without a name it is the original.
+    let named = of(task.original().as_ref(), &smoothed, 0.5);
+    assert_eq!(named, task.train(&smoothed, &TopK::ACCURACY, &train(0.5)).unwrap().predictions);
+    assert_eq!(task.original().name(), "cross_entropy");
+}
+
+#[test]
 fn a_small_network_learns_digits_with_a_loss_that_comes_with_the_library() {
     let task = task(Architecture::Small([8, 16]));
     let train = Train { epochs: 20, learning_rate: 1e-2, ..Train::default() };
@@ -142,6 +161,7 @@ fn images_are_judged_by_each_metric_and_every_loss() {
         "reloss_after_cross_entropy",
         "reloss_with_cross_entropy_smoothed",
         "reloss_with_cross_entropy_smoothed_after_cross_entropy",
+        "reloss_joining_cross_entropy_smoothed",
     ];
     let few = [
         "cross_entropy",
@@ -150,6 +170,7 @@ fn images_are_judged_by_each_metric_and_every_loss() {
         "reloss_after_cross_entropy",
         "reloss_with_cross_entropy_weighted",
         "reloss_with_cross_entropy_weighted_after_cross_entropy",
+        "reloss_joining_cross_entropy_weighted",
     ];
     assert_eq!((of("accuracy"), of("top-5 accuracy")), (all.to_vec(), all.to_vec()));
     assert_eq!((of("macro-F1"), of("balanced accuracy")), (few.to_vec(), few.to_vec()));

@@ -4,8 +4,9 @@ use dfdx::prelude::*;
 use reloss::data::{Dataset, Numbers, Split};
 use reloss::experiment::{CompareSorters, Results};
 use reloss::loss::permutation_cross_entropy;
+use reloss::metric::TopK;
 use reloss::sort::{Network, Pairwise, Relaxation, SortingNetwork};
-use reloss::task::{SortNumbers, TrainSorting};
+use reloss::task::{SortDigits, SortNumbers, Task, Train, TrainSorting};
 use reloss::{Dev, Error};
 
 use crate::support::{assert_close, wide};
@@ -82,6 +83,15 @@ fn what_cannot_be_trained_is_refused() {
     }
     let alone = SortNumbers { n: 1, ..task };
     assert!(matches!(alone.train(&soft().into(), &quick(1)), Err(Error::Parameter { name: "n", .. })));
+    let [train, test] = parts().map(|digits| Numbers::new(digits, 2).unwrap());
+    let validation = test.clone();
+    let sets =
+        SortDigits { numbers: SortNumbers { train, test, n: 3 }, validation, filters: [4, 4], hidden: 8 };
+    for options in [Train { warm_up: 0.5, ..Train::default() }, Train { handover: 0.5, ..Train::default() }] {
+        let loss = sets.original();
+        let refused = sets.train(loss.as_ref(), &TopK::ACCURACY, &options);
+        assert!(matches!(refused, Err(Error::Parameter { name: "warm_up", .. })));
+    }
     let [digits, _] = parts();
     assert!(matches!(Numbers::new(digits, 0), Err(Error::Parameter { name: "length", .. })));
     let cancer = Dataset::breast_cancer().unwrap();

@@ -19,7 +19,7 @@ use crate::runs::Runs;
 const SEEDS: u64 = 5;
 
 /// Options that runs depend on and that no column of the results names.
-const FIXED: [&str; 2] = ["rows", "epochs"];
+const FIXED: [&str; 3] = ["rows", "epochs", "tuning-seeds"];
 
 /// Parts of the training over which the report card follows the loss.
 const STAGES: usize = 8;
@@ -113,6 +113,8 @@ impl Arguments {
         if self.table == Table::Transfer {
             comparison.grid = TRANSFER_GRID.to_vec();
         }
+        comparison.tuning_seeds = self.images.tuning_seeds(comparison.tuning_seeds)?;
+        let cases = self.images.chosen(&cases, &comparison)?;
         comparison.run("classify", &cases, done, Some(path), &self.command())
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use reloss::data::{Augment, Dataset, ImageShape, Known};
-use reloss::experiment::{pretrain, ImageCase, ImageLosses, Setting};
+use reloss::experiment::{pretrain, Chosen, Comparison, ImageCase, ImageLosses, Setting};
 use reloss::files::create_folder;
 use reloss::surrogate::{Learn, Pretrained};
 use reloss::task::Architecture;
@@ -30,6 +30,13 @@ pub(crate) struct Images {
     /// Epochs of each run on images; not of the table of digits [default: 10]
     #[arg(long)]
     epochs: Option<usize>,
+    /// Seeds that learning rates of images are tuned on, counted from 100; not of the table of digits [default: 2]
+    #[arg(long)]
+    tuning_seeds: Option<u64>,
+    /// Only this loss beside cross-entropy, by its name in the results; not of the table of digits, and may be given more than
+    /// once.
+    #[arg(long)]
+    loss: Vec<String>,
     /// With `--table images`: without the losses of other papers, as it always is for residual networks and MobileNetV2.
     #[arg(long)]
     few: bool,
@@ -154,6 +161,8 @@ impl Images {
             ("rows", digits && self.rows.is_some()),
             ("epochs", digits && self.epochs.is_some()),
             ("cifar10", digits && self.cifar10.is_some()),
+            ("tuning_seeds", digits && self.tuning_seeds.is_some()),
+            ("loss", digits && !self.loss.is_empty()),
         ];
         match given.into_iter().find(|(_, useless)| *useless) {
             Some((name, _)) => Err(Error::Parameter { name, reason: "this table has no use for it".into() }),
@@ -168,6 +177,39 @@ impl Images {
 
     fn rows(&self) -> usize {
         self.rows.unwrap_or(2000)
+    }
+
+    /// The seeds that rates are tuned on: the usual ones, or as many as asked for from the first of them on.
+    pub(crate) fn tuning_seeds(&self, usual: Vec<u64>) -> Result<Vec<u64>> {
+        match (self.tuning_seeds, usual.first()) {
+            (Some(0), _) => {
+                Err(Error::Parameter { name: "tuning_seeds", reason: "there must be one".into() })
+            }
+            (Some(count), Some(first)) => Ok((*first..first.saturating_add(count)).collect()),
+            _ => Ok(usual),
+        }
+    }
+
+    /// The cases with the losses asked for, and cross-entropy.
+    pub(crate) fn chosen<'a>(
+        &self,
+        cases: &'a [ImageCase],
+        comparison: &Comparison,
+    ) -> Result<Vec<Chosen<'a, ImageCase>>> {
+        let losses =
+            (!self.loss.is_empty()).then(|| [&["cross_entropy".to_string()], &self.loss[..]].concat());
+        if losses.is_some() {
+            let seed = comparison.seeds.first().copied().unwrap_or_default();
+            let all = cases.iter().map(|case| comparison.losses(case, seed)).collect::<Result<Vec<_>>>()?;
+            let mut all = all.concat();
+            all.sort();
+            all.dedup();
+            if let Some(unknown) = self.loss.iter().find(|loss| !all.contains(loss)) {
+                let reason = format!("{unknown:?} is none of {}", all.join(", "));
+                return Err(Error::Parameter { name: "loss", reason });
+            }
+        }
+        Ok(cases.iter().map(|case| Chosen { case, losses: losses.clone() }).collect())
     }
 
     /// The cases of the full table.
@@ -223,7 +265,9 @@ impl Images {
         let data: String = self.data.iter().map(|set| format!(" --data {}", written(set))).collect();
         let network: String = self.network.iter().map(|n| format!(" --network {}", written(n))).collect();
         let few = if self.few { " --few" } else { "" };
-        format!("{data}{network} --rows {} --epochs {}{few}", self.rows(), self.epochs())
+        let tuning = self.tuning_seeds.map_or(String::new(), |count| format!(" --tuning-seeds {count}"));
+        let losses: String = self.loss.iter().map(|loss| format!(" --loss {loss}")).collect();
+        format!("{data}{network} --rows {} --epochs {}{tuning}{few}{losses}", self.rows(), self.epochs())
     }
 }
 

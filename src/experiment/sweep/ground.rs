@@ -8,14 +8,11 @@ use crate::data::Dataset;
 use crate::error::{Error, Result};
 use crate::experiment::classify::{learn_on, sampler_of, Regime};
 use crate::experiment::{Case, PoseCase, ReadingCase, ReadingGround, Run, Toy};
-use crate::loss::{CrossEntropy, HeatmapMse, Loss, SpanCrossEntropy, Sum};
+use crate::loss::Sum;
 use crate::metric::{ClassMetric, Direction, Metric};
 use crate::sampler::{PoseSampler, PoseSource, ReadingSampler, ReadingSource, Sampler, Source, Store};
 use crate::surrogate::{learn_pose, learn_reading, Learn, Penalty, PoseForm, Refreshed, SpanInput};
-use crate::task::{Classification, MetricOf, PoseEstimation, Reading, Task, Train};
-
-/// A loss of a task's predictions.
-type LossOf<T> = Box<dyn Loss<<T as Task>::Aim>>;
+use crate::task::{Classification, LossOf, MetricOf, PoseEstimation, Reading, Task, Train};
 
 /// A learned loss with its Spearman on samples of a model that was trained on the validation part: no loss has learned from
 /// them, and they are the same for all.
@@ -40,9 +37,6 @@ trait Ground {
 
     /// Data, model and metrics.
     fn case(&self) -> &Self::Case;
-
-    /// The loss it is usually trained with.
-    fn original(&self) -> LossOf<Self::Task>;
 
     /// The usual remedy of its regime, where there is one.
     fn remedy(&self, _: &Self::Task) -> Result<LossOf<Self::Task>> {
@@ -156,14 +150,14 @@ fn runs_on<G: Ground>(ground: &G, unit: &Unit) -> Result<Vec<Run>> {
     let (task, metric) = (case.task(unit.seed)?, case.metric());
     let mut agreement = None;
     let loss = match &unit.loss {
-        SweepLoss::Original => ground.original(),
+        SweepLoss::Original => task.original(),
         SweepLoss::Remedy => ground.remedy(&task)?,
         SweepLoss::Learned(learning) => {
             let (loss, judged) = ground.learned(&task, learning, &unit.train)?;
             agreement = Some(judged);
             match learning.beside {
                 0.0 => loss,
-                weight => Box::new(Sum::new(&unit.name, vec![(1.0, loss), (weight, ground.original())])?),
+                weight => Box::new(Sum::new(&unit.name, vec![(1.0, loss), (weight, task.original())])?),
             }
         }
     };
@@ -188,10 +182,6 @@ impl Ground for Regime<'_> {
         self
     }
 
-    fn original(&self) -> LossOf<Classification> {
-        Box::new(CrossEntropy::default())
-    }
-
     fn remedy(&self, task: &Classification) -> Result<LossOf<Classification>> {
         Ok(Box::new(self.setting.remedy(&task.splits.train)?))
     }
@@ -214,10 +204,6 @@ impl Ground for Toy {
 
     fn case(&self) -> &Self {
         self
-    }
-
-    fn original(&self) -> LossOf<Classification> {
-        Box::new(CrossEntropy::default())
     }
 
     fn learned(
@@ -297,10 +283,6 @@ impl Ground for PoseCase {
         self
     }
 
-    fn original(&self) -> LossOf<PoseEstimation> {
-        Box::new(HeatmapMse)
-    }
-
     fn learned(
         &self,
         task: &PoseEstimation,
@@ -339,10 +321,6 @@ impl Ground for Passages {
 
     fn case(&self) -> &ReadingCase {
         &self.case
-    }
-
-    fn original(&self) -> LossOf<Reading> {
-        Box::new(SpanCrossEntropy)
     }
 
     fn learned(&self, task: &Reading, learning: &Learned, train: &Train) -> Result<Judged<Reading>> {
