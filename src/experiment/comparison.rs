@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{per_seed, Results, Run};
+use super::{per_seed, Chosen, Results, Run};
 use crate::error::{Error, Result};
 use crate::files::{clear_folder, create_folder};
 use crate::loss::Loss;
@@ -20,7 +20,7 @@ type Trained<C> = OutcomeOf<<C as Case>::Task>;
 
 /// A way to train to compare: a loss, or a procedure of several steps.
 pub struct Candidate<T: Task = Classification> {
-    name: String,
+    pub(super) name: String,
     train: Box<Training<T>>,
     /// Whether a killed run can be continued.
     resumes: bool,
@@ -371,47 +371,4 @@ impl Comparison {
 /// Where the runs of a seed are kept.
 fn seed_folder(folder: &Path, seed: u64) -> PathBuf {
     folder.join(format!("seed-{seed}"))
-}
-
-/// A case with some of its losses.
-#[derive(Debug)]
-pub struct Chosen<'a, C> {
-    /// The case.
-    pub case: &'a C,
-    /// The losses' names, other names do nothing ([`Comparison::losses`] has those there are); all, if it is none.
-    pub losses: Option<Vec<String>>,
-}
-
-impl<C: Case> Case for Chosen<'_, C> {
-    type Task = C::Task;
-
-    fn data(&self) -> String {
-        self.case.data()
-    }
-
-    fn setting(&self) -> String {
-        self.case.setting()
-    }
-
-    fn metric(&self) -> Arc<MetricOf<C::Task>> {
-        self.case.metric()
-    }
-
-    fn beside(&self) -> Vec<Arc<MetricOf<C::Task>>> {
-        self.case.beside()
-    }
-
-    fn task(&self, seed: u64) -> Result<C::Task> {
-        self.case.task(seed)
-    }
-
-    fn train(&self, all: &Train) -> Train {
-        self.case.train(all)
-    }
-
-    fn candidates(&self, task: &C::Task, train: &Train) -> Result<Vec<Candidate<C::Task>>> {
-        let wanted =
-            |loss: &Candidate<C::Task>| self.losses.as_ref().is_none_or(|all| all.contains(&loss.name));
-        Ok(self.case.candidates(task, train)?.into_iter().filter(wanted).collect())
-    }
 }

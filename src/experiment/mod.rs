@@ -1,6 +1,7 @@
 //! Comparisons of losses, and their results: one row a run, as CSV files and polars frames.
 
 mod baselines;
+mod chosen;
 mod classify;
 mod comparison;
 mod images;
@@ -15,8 +16,9 @@ mod toy;
 mod translation;
 
 pub use baselines::{summary_with_reported, Baselines, Ground, SortingGround};
+pub use chosen::Chosen;
 pub use classify::{learn_loss, Classify, Setting};
-pub use comparison::{Candidate, Case, Chosen, Comparison};
+pub use comparison::{Candidate, Case, Comparison};
 pub use images::{pretrain, ImageCase, ImageLosses};
 pub use own_metric::OwnMetric;
 pub use pose::{PoseCase, PoseLosses};
