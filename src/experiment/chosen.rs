@@ -11,7 +11,8 @@ use crate::task::{MetricOf, Train};
 pub struct Chosen<'a, C> {
     /// The case.
     pub case: &'a C,
-    /// The losses' names, other names do nothing ([`Comparison::losses`] has those there are); all, if it is none.
+    /// The losses' names; all, if it is none. Names the case does not have do nothing:
+    /// [`Comparison::losses`](super::Comparison::losses) says which there are.
     pub losses: Option<Vec<String>>,
 }
 
