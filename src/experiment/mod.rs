@@ -11,6 +11,7 @@ mod reading;
 mod score;
 mod sort_numbers;
 mod sweep;
+mod tables;
 mod timings;
 mod toy;
 mod translation;
@@ -272,53 +273,6 @@ impl Results {
             .filter_map(|&(seed, v)| other.iter().find(|o| o.0 == seed).map(|o| sign * (v - o.1)))
             .collect();
         Paired::new(&differences)
-    }
-
-    /// Each distinct (setting, metric, loss) in order of appearance.
-    fn groups(&self) -> Vec<(&str, &str, &str)> {
-        let mut groups: Vec<(&str, &str, &str)> = Vec::new();
-        for run in &self.runs {
-            let key = (run.setting.as_str(), run.metric.as_str(), run.loss.as_str());
-            if !groups.contains(&key) {
-                groups.push(key);
-            }
-        }
-        groups
-    }
-
-    /// A table of all comparisons: mean ± sd of each loss with its 95 % interval, and its paired difference from
-    /// `baseline` with its own.
-    ///
-    /// Values are percent; intervals and p are those of [`Paired`].
-    ///
-    /// # Errors
-    /// [`Error::Undefined`] when a loss shares no seed with the baseline.
-    pub fn summary(&self, baseline: &str) -> Result<DataFrame> {
-        let mut columns: [Vec<String>; 8] = Default::default();
-        let range = |interval: Option<Interval>| {
-            interval.map_or(String::new(), |i| format!("[{:.2}, {:.2}]", 100.0 * i.low, 100.0 * i.high))
-        };
-        for (setting, metric, loss) in self.groups() {
-            let values: Vec<f64> = self.values(setting, metric, loss).iter().map(|v| v.1).collect();
-            let (mean, sd) = mean_sd(&values);
-            let versus = if loss == baseline {
-                [String::new(), String::new(), String::new()]
-            } else {
-                let paired = self.paired(setting, metric, loss, baseline)?;
-                [
-                    format!("{:+.2} {}", 100.0 * paired.mean, range(paired.interval)).trim_end().to_string(),
-                    format!("{}/{}", paired.wins, paired.pairs),
-                    if paired.p < 0.001 { "< 0.001".to_string() } else { format!("{:.3}", paired.p) },
-                ]
-            };
-            let spread = format!("{:.2} ± {:.2}", 100.0 * mean, 100.0 * sd);
-            let names = [setting, metric, loss].map(str::to_string);
-            let row = names.into_iter().chain([spread, range(mean_interval(&values)?)]);
-            row.chain(versus).zip(&mut columns).for_each(|(cell, column)| column.push(cell));
-        }
-        let difference = format!("minus {baseline}");
-        let names = ["setting", "metric", "loss", "mean ± sd, %", "95 %", &difference, "wins", "p"];
-        frame(names.iter().zip(columns).map(|(&name, cells)| Column::new(name.into(), cells)).collect())
     }
 
     /// All runs as a frame, a column a field.

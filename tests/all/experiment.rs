@@ -75,6 +75,26 @@ fn the_summary_has_a_row_a_loss() {
     assert!(text.contains("30.00 ± 10.00") && text.contains("2/3"), "{text}");
 }
 
+#[test]
+fn losses_stand_side_by_side() {
+    let mut all = results();
+    // Eight wins of eight are significant; a setting need not have every loss.
+    let setting = |run: Run| Run { setting: "noise".into(), ..run };
+    all.runs.extend((0..8).map(|seed| setting(run("cross_entropy", seed, 0.3))));
+    all.runs.extend((0..8).map(|seed| setting(run("focal", seed, 0.2996))));
+    let table = all.side_by_side("cross_entropy", &["reloss", "focal"]).unwrap();
+    let names: Vec<String> = table.get_column_names().iter().map(|name| name.to_string()).collect();
+    assert_eq!(names, ["setting", "metric", "cross_entropy", "reloss", "focal"]);
+    let row = |at: usize| -> Vec<String> {
+        table.get(at).unwrap().iter().map(|cell| cell.str_value().to_string()).collect()
+    };
+    assert_eq!(row(0), ["clean", "error", "30.0 ± 10.0", "18.3 ± 7.6 (+11.7, 2/3)", "null"]);
+    assert_eq!(row(1), ["noise", "error", "30.0 ± 0.0", "null", "30.0 ± 0.0 (+0.04*, 8/8)"]);
+    assert_eq!(all.side_by_side("cross_entropy", &[]).unwrap().shape(), (2, 3));
+    assert!(matches!(all.side_by_side("none", &["reloss"]), Err(Error::Parameter { name: "losses", .. })));
+    assert!(matches!(all.side_by_side("reloss", &["focal"]), Err(Error::Undefined { .. })));
+}
+
 fn task() -> Classification {
     Setting::Clean.task(&Dataset::digits().unwrap(), 0).unwrap()
 }
