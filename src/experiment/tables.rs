@@ -25,7 +25,7 @@ impl Results {
     /// A table of all comparisons: mean ± sd of each loss with its 95 % interval, and its paired difference from
     /// `baseline` with its own.
     ///
-    /// Values are percent; intervals and p are those of [`Paired`].
+    /// Values are percent; intervals and p are those of [`Paired`](super::Paired).
     ///
     /// # Errors
     /// [`Error::Undefined`] when a loss shares no seed with the baseline.
